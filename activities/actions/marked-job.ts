@@ -9,13 +9,13 @@ const ASK_EVERY_MS = 500
 
 /**
  * Finds out the outcome of a job that was marked while a worker held it. The quarantine has no result before that, because the worker may
- * still complete the job, or fail it for another reason. Waits until the job has ended or no worker holds it, or until `endsAt`.
+ * still complete the job, or fail it for another reason. Waits until the job has ended or no worker holds it, or until `endsAt`, a time of `performance.now()`.
  */
 export async function outcomeOfMark(target: BullmqTarget, id: string, endsAt: number): Promise<ActionResult> {
   for (;;) {
     const found = await readMarked(target, id)
     if (found) return found
-    if (Date.now() + ASK_EVERY_MS >= endsAt)
+    if (performance.now() + ASK_EVERY_MS >= endsAt)
       return result(
         'unknown',
         'active',

@@ -180,10 +180,11 @@ async function watchStalledCheck(target: BullmqTarget, signal: AbortSignal, time
         `the check's timeout of ${timeoutMs / 1000}s must be at least ${watchMs / 1000 + 1}s`,
     )
   const everyMs = Math.max(20, Math.min(250, target.stalledIntervalMs / 20))
-  const end = Date.now() + watchMs
+  // Not the time of day: if it is set forward, the watch would end after one sample.
+  const end = performance.now() + watchMs
   for (;;) {
     if (await hasStalledCheck(target)) return true
-    if (Date.now() >= end) return false
+    if (performance.now() >= end) return false
     await sleep(everyMs, undefined, { signal })
   }
 }

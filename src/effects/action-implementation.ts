@@ -2,6 +2,7 @@ import type { EffectResult } from '../core/effect.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { ColumnGrant } from '../core/needed-grants.ts'
 import type { ActionPreview } from '../core/proposal.ts'
+import type { StartBy } from '../targets/start-by.ts'
 import type { BullmqTarget, Targets } from '../targets/targets.ts'
 
 /**
@@ -15,7 +16,7 @@ export type ActionImplementation =
       call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall>
       /**
        * Reads the final result of a script whose change is completed by others. It changes nothing and is repeated after a crash. `endsAt`:
-       * when it must have answered, in milliseconds since 1970.
+       * when it must have answered, as a time of `performance.now()`.
        */
       confirm?(
         parameters: JsonObject,
@@ -103,11 +104,8 @@ export interface RunContext {
    */
   effectKey: string
   timeoutMs: number
-  /**
-   * The latest time at which the action may start, in milliseconds since 1970. An action that starts later could
-   * outlast its lease.
-   */
-  startBy: number
+  /** The latest moment at which the action may start. An action that starts later could outlast its lease. */
+  startBy: StartBy
   /** The preview that the approved proposal contains. */
   approved: ActionPreview
   notify(channel: string, message: string): Promise<string | null>

@@ -2,6 +2,7 @@ import { effectKey } from '../core/effect.ts'
 import { isRunbookError, messageOf } from '../core/errors.ts'
 import { engineId } from '../history/engine-id.ts'
 import type { ActionResult, Run } from './action-implementation.ts'
+import { isTooLate, startWithin, type StartBy } from '../targets/start-by.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
 import { requestPermit } from './request-permit.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
@@ -39,7 +40,7 @@ export async function applyIntent(
 
   if (!repeatable && (await hasIntent(deps.database, place))) return startedBefore()
   await reach?.(deps.targets)
-  const startBy = Date.now() + START_WITHIN_MS
+  const startBy = startWithin(START_WITHIN_MS)
   const permit = await requestPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
   if ('answer' in permit)
     return !('effect' in permit.answer) && (await hasIntent(deps.database, place)) ? startedBefore() : permit.answer
@@ -57,7 +58,7 @@ export async function applyIntent(
 
 /** Sends a message. It needs no permit, and after a crash it may be sent again. */
 export async function applyMessage(deps: EffectDeps, request: EffectRequest, { run }: Run): Promise<EffectAnswer> {
-  const result = await attempt(deps, request, run, Date.now() + START_WITHIN_MS)
+  const result = await attempt(deps, request, run, startWithin(START_WITHIN_MS))
   return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...result }) }
 }
 
@@ -65,7 +66,7 @@ async function attempt(
   deps: EffectDeps,
   request: EffectRequest,
   run: Run['run'],
-  startBy: number,
+  startBy: StartBy,
 ): Promise<ActionResult> {
   const { gate, action, proposalDigest, timeoutMs } = request
   try {
@@ -73,7 +74,7 @@ async function attempt(
     // After a restore of the engine's database, another incident gets the same number. A service that remembers the key of the earlier one
     // would answer without doing anything.
     const key = `${effect}/${proposalDigest.slice(0, DIGEST_LENGTH)}`
-    if (Date.now() > startBy)
+    if (isTooLate(startBy))
       return {
         result: 'refused',
         detail: 'the worker was delayed for too long after it got its permit, so nothing was started',

@@ -48,7 +48,7 @@ export async function applyScript(
   const limits = timeLimits(request.timeoutMs)
   const engine = await engineId(deps.database)
   const key = `${base}:runbook:effect:${effectKey(engine, request.gate, request.action.id, request.action.target)}`
-  const endsAt = Date.now() + request.timeoutMs
+  const endsAt = performance.now() + request.timeoutMs
   const record = async (text: string) => {
     const stored = resultOf(JSON.parse(text) as ScriptRecord, request.proposalDigest)
     const result = stored.result === 'applied' ? await confirm(stored, endsAt) : stored

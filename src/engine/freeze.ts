@@ -53,6 +53,8 @@ const STOPPED_AFTER_MS = 400
 const RECORD_TIMEOUT_MS = 500
 const RECORD_POLL_MS = 50
 const RECORD_BATCH = 200
+/** How many changes of one person are recorded in the history of one incident. The chain of the controls has all of them. */
+const RECORDED_PER_PERSON = 50
 
 /**
  * Turns the freeze on or off. It needs only the engine's PostgreSQL: no API, no Temporal, no configuration. When this returns, no permit
@@ -163,32 +165,47 @@ async function recordInOpenIncidents(
   const data = { control: FREEZE, on, person, reason }
   const event = canonical({ actor: `person:${person}`, kind: 'control', data } as unknown as Json)
   const until = performance.now() + RECORD_TIMEOUT_MS
-  const recorded: string[] = []
+  const seen: string[] = []
+  let recorded = 0
   try {
     do {
-      const batch = await recordBatch(database, event, recorded)
-      recorded.push(...batch)
-      if (batch.length === 0 && !(await hasOthers(database, recorded))) break
+      const batch = await recordBatch(database, person, event, seen)
+      seen.push(...batch.map(({ id }) => id))
+      recorded += batch.filter(({ isRecorded }) => isRecorded).length
+      if (batch.length === 0 && !(await hasOthers(database, seen))) break
       // The remaining incidents are locked, usually for milliseconds.
       if (batch.length === 0) await sleep(RECORD_POLL_MS)
     } while (performance.now() < until)
   } catch {
     // The freeze is in force even if this fails. Only the record in the history of an incident may be missing.
   }
-  return recorded.length
+  return recorded
 }
 
-/** Records the event in the open incidents whose rows are not locked, and returns the ids of these incidents. */
-async function recordBatch(database: Database, event: string, done: string[]): Promise<string[]> {
+/**
+ * Records the event in the open incidents whose rows are not locked, and returns these incidents. An incident in which the person's changes
+ * were recorded too often gets no event: somebody who turns the freeze on and off again and again must not fill the histories.
+ */
+async function recordBatch(
+  database: Database,
+  person: string,
+  event: string,
+  done: string[],
+): Promise<{ id: string; isRecorded: boolean }[]> {
   return transaction(database, async (connection) => {
     await connection.query(limits(RECORD_TIMEOUT_MS))
-    const found = await connection.query<{ id: string }>(
+    const found = await connection.query<{ id: string; isRecorded: boolean }>(
       `WITH free AS MATERIALIZED (
-         SELECT id FROM runbook.incidents WHERE closed_at IS NULL AND id <> ALL ($1) ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED)
-       SELECT free.id FROM free, LATERAL runbook.append_events(free.id, ARRAY[NULL]::text[], ARRAY[$3]::text[])`,
-      [done, RECORD_BATCH, event],
+         SELECT id FROM runbook.incidents WHERE closed_at IS NULL AND id <> ALL ($1) ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED),
+       counted AS (
+         INSERT INTO runbook.tallies AS t (incident, actor, what, count) SELECT id, $4, 'freezes', 1 FROM free
+         ON CONFLICT (incident, actor, what) DO UPDATE SET count = t.count + 1 RETURNING incident, count)
+       SELECT incident AS id, CASE WHEN count > $5 THEN false
+         ELSE (SELECT count(*) > 0 FROM runbook.append_events(incident, ARRAY[NULL]::text[], ARRAY[$3]::text[])) END AS "isRecorded"
+       FROM counted`,
+      [done, RECORD_BATCH, event, `person:${person}`, RECORDED_PER_PERSON],
     )
-    return found.rows.map(({ id }) => id)
+    return found.rows
   })
 }
 

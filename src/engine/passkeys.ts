@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import { sha256Hex } from '../core/canonical.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import type { DecisionClaims } from '../gate/decision-schema.ts'
 import { passkeyChallenge, passkeysOf, registrationText, type Passkey } from '../gate/passkeys.ts'
 import { transaction } from '../history/database.ts'
@@ -43,8 +44,8 @@ async function usablePasskeys(
 }
 
 /** Whether the person signed in so recently that a passkey may be registered. */
-export function mayRegister({ signedInAt }: Session): boolean {
-  return Date.now() - signedInAt.getTime() < REGISTER_WITHIN_MS
+export function mayRegister({ ageMs }: Session): boolean {
+  return ageMs < REGISTER_WITHIN_MS
 }
 
 /** What a browser needs to create a passkey, as JSON, and when the registration began. */
@@ -75,7 +76,7 @@ const registered = z.looseObject({
 
 export const newPasskey = z.object({
   begun: z.coerce.number().int(),
-  label: z.string().trim().min(1).max(60),
+  label: z.string().trim().min(1).max(60).refine(isStorable, NOT_STORABLE),
   /** What the browser created, as JSON. */
   created: z.string().max(20_000),
 })
@@ -130,7 +131,7 @@ async function verified(created: string, expected: { challenge: string; origin: 
       requireUserVerification: true,
     })
     const { credential } = registrationInfo!
-    const transports = z.array(z.string().max(40)).max(10).catch([]).parse(response.transports)
+    const transports = z.array(z.string().max(40).refine(isStorable)).max(10).catch([]).parse(response.transports)
     const publicKey = Buffer.from(credential.publicKey).toString('base64url')
     return { id: credential.id, publicKey, counter: credential.counter, transports }
   } catch (error) {

@@ -5,7 +5,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import { authenticate } from '../gate/authenticate.ts'
 import { personOfIdentity, type Identity } from '../gate/oidc.ts'
-import { transaction, type Queryable } from '../history/database.ts'
+import { readNow, transaction, type Queryable } from '../history/database.ts'
 import type { Engine } from './engine.ts'
 
 /** A person who is signed in to the pages. */
@@ -13,7 +13,8 @@ export interface Session {
   person: Person
   /** The value that every form of this session must send. Other sites do not know it, so they cannot send a valid form. */
   formToken: string
-  signedInAt: Date
+  /** The time since the person signed in, by the clock of the engine's database. */
+  ageMs: number
 }
 
 /** A new session. `value` is the value of the browser's cookie; it is not stored anywhere else. */
@@ -71,12 +72,13 @@ export async function signInByCode(engine: Dependencies, code: string): Promise<
 
 /** The session to which the value of a cookie belongs; undefined if the session has ended. */
 export async function sessionOf(engine: Dependencies, value: string): Promise<Session | undefined> {
-  const found = await engine.database.query<Stored & { createdAt: Date }>(
-    'SELECT hash, person, credential, identity, created_at AS "createdAt", expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
+  const found = await engine.database.query<Stored & { ageMs: number }>(
+    `SELECT hash, person, credential, identity, created_at AS "createdAt", expires_at > clock_timestamp() AS valid,
+       (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS "ageMs" FROM runbook.sessions WHERE hash = $1`,
     [sha256Hex(value)],
   )
   const person = personOf(engine, 'session', found.rows[0])
-  return person && { person, formToken: sha256Hex(`form:${value}`), signedInAt: found.rows[0]!.createdAt }
+  return person && { person, formToken: sha256Hex(`form:${value}`), ageMs: found.rows[0]!.ageMs }
 }
 
 export async function signOut({ database }: Pick<Engine, 'database'>, value: string): Promise<void> {
@@ -96,6 +98,8 @@ interface Row {
   person: string
   /** What the identity provider said, as JSON. Absent in rows of sign-in links. */
   identity?: string | null
+  /** When the person signed in. Absent in rows of sign-in links. */
+  createdAt?: Date
 }
 
 interface Stored extends Row {
@@ -106,10 +110,13 @@ interface Stored extends Row {
 
 /**
  * The text that is signed for a row. Without the signature, anybody who can write to the engine's database could sign in as another person
- * and approve in that person's name. `credential` names the person's token, or the identity provider.
+ * and approve in that person's name. `credential` names the person's token, or the identity provider. The time of the sign-in is signed
+ * too, because a passkey may be registered only in the ten minutes after it.
  */
-function rowText(purpose: 'session' | 'sign-in link', { hash, person, identity = null }: Row, credential: string) {
-  return canonical({ purpose: `runbook ${purpose}`, hash, person, identity, credential })
+function rowText(purpose: 'session' | 'sign-in link', row: Row, credential: string) {
+  const { hash, person, identity = null, createdAt } = row
+  const at = createdAt instanceof Date && !Number.isNaN(createdAt.getTime()) ? createdAt.toISOString() : null
+  return canonical({ purpose: `runbook ${purpose}`, hash, person, identity, createdAt: at, credential })
 }
 
 /**
@@ -171,12 +178,15 @@ async function startSession(
 ): Promise<NewSession> {
   const value = newSecret()
   const lastsMs = config.pages.sessionLastsMs
-  const row = { hash: sha256Hex(value), person: person.name, identity: identity ? JSON.stringify(identity) : null }
+  const row = {
+    ...{ hash: sha256Hex(value), person: person.name, createdAt: await readNow(db) },
+    identity: identity ? JSON.stringify(identity) : null,
+  }
   const credential = identity ? providerCredential(config.oidc!) : credentialOf(person)
   await db.query(
-    `INSERT INTO runbook.sessions (hash, person, credential, identity, expires_at)
-     VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')`,
-    [row.hash, row.person, keyring.signText(rowText('session', row, credential)), row.identity, lastsMs],
+    `INSERT INTO runbook.sessions (hash, person, credential, identity, created_at, expires_at)
+     VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond')`,
+    [row.hash, row.person, keyring.signText(rowText('session', row, credential)), row.identity, row.createdAt, lastsMs],
   )
   await db.query('DELETE FROM runbook.sessions WHERE expires_at < clock_timestamp()')
   await db.query('DELETE FROM runbook.sign_in_links WHERE expires_at < clock_timestamp()')

@@ -1,3 +1,4 @@
+import { isSameJson } from '../core/canonical.ts'
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
 import { IR_VERSION, type Expression, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
 import { ALL_TARGETS, type ProposedAction } from '../core/proposal.ts'
@@ -12,6 +13,13 @@ export interface AppliedAction {
   lease: string
   /** What the action returned, according to the effect's record. */
   observed?: JsonObject
+}
+
+/** An action of an earlier undo of the same incident that was applied, or whose result is unknown. */
+export interface EarlierUndo {
+  incident: string
+  action: Pick<ProposedAction, 'kind' | 'target' | 'with'>
+  isKnown: boolean
 }
 
 export interface Undo {
@@ -48,14 +56,16 @@ export function undoPlan(
   incident: string,
   of: Pick<Plan, 'title' | 'escalate'>,
   applied: AppliedAction[],
+  earlier: EarlierUndo[] = [],
 ): Undo | { plan?: undefined; notUndone: string[] } {
   const notUndone: string[] = []
+  const before = [...earlier]
   const actions: PlanAction[] = []
   const targets = new Map<string, { key: string; lock: string }>()
   for (const { action, observed, lease } of applied.toReversed()) {
     if (action.kind === 'notify') continue
     const key = action.target === ALL_TARGETS ? FOR_ALL : action.target
-    const undone = reverse(action, observed?.guardAfter)
+    const undone = unlessUndone(reverse(action, observed?.guardAfter), key, before)
     if (typeof undone === 'string') {
       notUndone.push(`${action.id} on ${key}: ${undone}`)
       continue
@@ -163,6 +173,22 @@ function planAction(index: number, target: string, { kind, with: given }: Revers
     once: false,
     timeoutMs: TIMEOUT_MS,
   }
+}
+
+/**
+ * The action, or the reason why it must not be proposed again because an earlier undo did it. Each action of an earlier undo counts for one
+ * effect. An update is proposed again: its guard finds whether the row still has the values that the effect wrote.
+ */
+function unlessUndone(undone: Reverse | string, target: string, before: EarlierUndo[]): Reverse | string {
+  if (typeof undone === 'string' || undone.kind === 'sql.update') return undone
+  const at = before.findIndex(
+    ({ action }) => action.target === target && action.kind === undone.kind && isSameJson(action.with, undone.with),
+  )
+  if (at < 0) return undone
+  const [{ incident, isKnown }] = before.splice(at, 1) as [EarlierUndo]
+  return isKnown
+    ? `${incident} has undone it`
+    : `${incident} may have undone it: settle that effect first with "runbook settle ${incident}"`
 }
 
 /** The action that undoes the given one, or the reason why no action can. */

@@ -1,4 +1,5 @@
 import { RunbookError } from '../core/errors.ts'
+import type { EffectResult } from '../core/effect.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import { readGates } from '../gate/gates.ts'
@@ -10,7 +11,7 @@ import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
 import { requireBelowLimit } from './incident-actions.ts'
 import { startAccepted } from './trigger.ts'
-import { undoKey, undoPlan, type AppliedAction } from './undo-plan.ts'
+import { isUndo, undoKey, undoPlan, type AppliedAction, type EarlierUndo } from './undo-plan.ts'
 
 /**
  * Opens an incident that is linked to a closed incident and proposes to undo its effects. The proposal waits at its gate like any other.
@@ -24,7 +25,7 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   const original = await readPlan(database, originalDigest)
   const applied = await appliedBy(database, id, original.remedies)
   if (applied.length === 0) throw conflict('applied nothing: there is nothing to undo')
-  const { plan, notUndone } = undoPlan(id, original, applied)
+  const { plan, notUndone } = undoPlan(id, original, applied, await undoneBefore(database, id))
   if (!plan) throw conflict(`has no effect that the engine can undo: ${notUndone.join('; ')}`)
   // Each undo is an event of the closed incident, even if it only joins an undo that is already open.
   await transaction(database, (connection) => requireBelowLimit(connection, engine, id, person, 'undo requests'))
@@ -50,37 +51,54 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   return accepted
 }
 
+/** What earlier incidents that undo this one did. */
+async function undoneBefore(database: Database, id: string): Promise<EarlierUndo[]> {
+  const children = await database.query<{ id: string; type: string; key: string; parent: string }>(
+    'SELECT id, type, key, parent FROM runbook.incidents WHERE parent = $1 ORDER BY number',
+    [id],
+  )
+  const done: EarlierUndo[] = []
+  for (const { id: incident } of children.rows.filter(isUndo))
+    for (const { action, result } of await effectsOf(database, incident, ['applied', 'unknown']))
+      done.push({ incident, action, isKnown: result === 'applied' })
+  return done
+}
+
 /** The applied effects, in the order in which they were applied. */
 async function appliedBy(
   database: Database,
   incident: string,
   remedies: Record<string, AppliedAction['remedy']>,
 ): Promise<AppliedAction[]> {
+  return (await effectsOf(database, incident, ['applied'])).map(({ action, remedy, lease, observed }) => ({
+    action,
+    remedy: remedies[remedy],
+    lease: lease ?? action.target,
+    observed: observed === null ? {} : (JSON.parse(observed) as JsonObject),
+  }))
+}
+
+interface FoundEffect {
+  gate: string
+  action: string
+  target: string
+  result: EffectResult
+  observed: string | null
+  lease: string | null
+}
+
+/** The effects with one of these results, each with its action as it was proposed, in the order in which they were recorded. */
+async function effectsOf(database: Database, incident: string, results: EffectResult[]) {
   const gates = await readGates(database, incident)
-  const effects = await database.query<{
-    gate: string
-    action: string
-    target: string
-    observed: string | null
-    lease: string | null
-  }>(
-    `SELECT e.gate, e.action, e.target, e.observed, p.lease FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
+  const effects = await database.query<FoundEffect>(
+    `SELECT e.gate, e.action, e.target, e.result, e.observed, p.lease FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
      LEFT JOIN runbook.permits p ON p.gate = e.gate AND p.target = e.target
-     WHERE g.incident = $1 AND e.result = 'applied' ORDER BY e.at, e.action, e.target`,
-    [incident],
+     WHERE g.incident = $1 AND e.result = ANY ($2) ORDER BY e.at, e.action, e.target`,
+    [incident, results],
   )
-  return effects.rows.flatMap(({ gate: id, action: name, target, observed, lease }): AppliedAction[] => {
+  return effects.rows.flatMap(({ gate: id, action: name, target, ...found }) => {
     const gate = gates.find((one) => one.id === id)
     const action = gate?.intact && gate.proposal.actions.find((one) => one.id === name && one.target === target)
-    return action
-      ? [
-          {
-            action,
-            remedy: remedies[gate.remedy],
-            lease: lease ?? target,
-            observed: observed === null ? {} : (JSON.parse(observed) as JsonObject),
-          },
-        ]
-      : []
+    return action ? [{ ...found, action, remedy: gate.remedy }] : []
   })
 }

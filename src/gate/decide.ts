@@ -99,7 +99,11 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
     // A token from outside is stored even if the same decision is already stored with another token. Otherwise the token would stay unused,
     // and anybody who saw it could send it again after the decision was withdrawn.
     const mayRepeat = isOurs || gate.state !== 'open'
-    const isKnown = (one: DecisionRow) => one.token === token || (mayRepeat && sameAnswer(one, claims))
+    // An approval with a passkey is stored even if the person gave the same answer before: the first one may have been without a passkey,
+    // which the policy may demand now.
+    const isNewProof = (one: DecisionRow) => claims.passkey !== undefined && one.jti !== claims.jti
+    const isKnown = (one: DecisionRow) =>
+      one.token === token || (mayRepeat && sameAnswer(one, claims) && !isNewProof(one))
     if ((await readDecisions(connection, gate.id)).some(isKnown))
       return { decided: await currentStatus(connection, gate), fresh: false }
     const { proposal } = gate

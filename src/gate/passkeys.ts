@@ -45,6 +45,16 @@ export async function passkeysOf(db: Queryable, person: string): Promise<Passkey
   return found.rows.map(passkeyOf)
 }
 
+/** The passkeys among `ids` that their people have removed. */
+export async function removedPasskeys(db: Queryable, ids: string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const found = await db.query<{ id: string }>(
+    'SELECT id FROM runbook.passkeys WHERE id = ANY ($1) AND removed_at IS NOT NULL',
+    [ids],
+  )
+  return new Set(found.rows.map(({ id }) => id))
+}
+
 function passkeyOf(row: RawPasskey): Passkey {
   return { ...row, signCount: Number(row.signCount) }
 }

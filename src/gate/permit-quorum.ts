@@ -5,7 +5,7 @@ import { deciderOf } from './deciders.ts'
 import { ineligible } from './eligible.ts'
 import { approvedTargets, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
 import type { Keyring } from './keyring.ts'
-import { prove, type ProvenClaims } from './passkeys.ts'
+import { prove, removedPasskeys, type ProvenClaims } from './passkeys.ts'
 import type { PermitRules } from './permit-request.ts'
 
 /** The decisions on a gate whose signatures are valid, of passkeys too, whatever else their rows say. */
@@ -64,6 +64,11 @@ async function countedVotes(
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )
+  // Signatures were verified before this transaction waited for its locks. A person may have removed a passkey since.
+  const removed = await removedPasskeys(
+    connection,
+    verified.flatMap(({ claims }) => claims.passkey?.id ?? []),
+  )
   const mayDecide = (signed: ProvenClaims) => {
     const person = deciderOf(rules, signed.claims)
     const context = { incident, gate, now, terms, deciders: rules }
@@ -73,6 +78,7 @@ async function countedVotes(
     .filter(
       ({ claims }) => live.has(claims.jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest,
     )
+    .filter(({ claims }) => claims.passkey === undefined || !removed.has(claims.passkey.id))
     .filter(mayDecide)
     .map(({ claims: { person, decision, targets = null, breakGlass = null } }) => ({
       person,

@@ -24,8 +24,8 @@ export async function takePermit(
   rules: PermitRules,
   request: PermitRequest,
 ): Promise<PermitAnswer> {
-  // Signatures are verified before the locks are taken, because the verification takes long. Later only a withdrawal changes a decision's
-  // row, and `countedVotes` reads the rows again under the lock.
+  // Signatures are verified before the locks are taken, because the verification takes long. Later only a withdrawal, or the removal of a
+  // passkey, makes a verified decision invalid, and `countedVotes` reads both again under the lock.
   const verified = await verifiedDecisions(database, rules.keyring, request.gate)
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, request.gate)

@@ -59,18 +59,57 @@ async function isRecorded(connection: Connection, incident: string, source: Aler
   return counted.rows[0]?.recorded === true
 }
 
+/** Removes the alerts without an incident that were not repeated for long. */
+const FORGET_OLD = `DELETE FROM runbook.alerts WHERE incident IS NULL AND (held IS NULL OR status = 'resolved')
+  AND last_at < clock_timestamp() - $9::interval`
+
 /** Stores an alert that could not be used, so that a person can find out why. */
 export async function keepUnmatched(database: Database, alert: Alert, problem: string): Promise<void> {
-  const { source, fingerprint, status, labels, annotations, url, startsAt } = alert
   await database.query(
-    `WITH old AS (DELETE FROM runbook.alerts WHERE incident IS NULL AND (held IS NULL OR status = 'resolved') AND last_at < clock_timestamp() - $9::interval)
+    // oxlint-disable-next-line runbook/sql-text -- a constant of this file
+    `WITH old AS (${FORGET_OLD})
      INSERT INTO runbook.alerts AS a (source, fingerprint, status, problem, labels, annotations, url, starts_at, resolved_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $3 = 'resolved' THEN clock_timestamp() END)
      ON CONFLICT (source, fingerprint) DO UPDATE SET status = excluded.status, problem = excluded.problem, labels = excluded.labels,
        annotations = excluded.annotations, url = excluded.url, starts_at = excluded.starts_at, last_at = clock_timestamp(),
        resolved_at = excluded.resolved_at, deliveries = a.deliveries + 1, incident = NULL, held = NULL`,
-    [source, fingerprint, status, problem, canonical(labels), canonical(annotations), url, startsAt, KEEP_UNMATCHED],
+    withoutIncident(alert, problem),
   )
+}
+
+const ENDED_FIRST = 'the alert had ended when it was first received, so it opened nothing'
+
+/**
+ * Stores the end of an alert that was never received as firing. Its start may still arrive, from a slower instance of the source or in the
+ * same delivery, and must then open nothing. Returns false if the start has been received in the meantime; then nothing is stored.
+ */
+export async function keepEndedFirst(database: Database, alert: Alert): Promise<boolean> {
+  return transaction(database, async (connection) => {
+    // The start may be being stored now.
+    await lockName(connection, 'alert', `${alert.source}/${alert.fingerprint}`)
+    const stored = await connection.query(
+      // oxlint-disable-next-line runbook/sql-text -- a constant of this file
+      `WITH old AS (${FORGET_OLD})
+       INSERT INTO runbook.alerts (source, fingerprint, status, problem, labels, annotations, url, starts_at, resolved_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) ON CONFLICT (source, fingerprint) DO NOTHING`,
+      withoutIncident(alert, ENDED_FIRST),
+    )
+    return stored.rowCount === 1
+  })
+}
+
+function withoutIncident({ source, fingerprint, status, labels, annotations, url, startsAt }: Alert, problem: string) {
+  return [
+    source,
+    fingerprint,
+    status,
+    problem,
+    canonical(labels),
+    canonical(annotations),
+    url,
+    startsAt,
+    KEEP_UNMATCHED,
+  ]
 }
 
 export interface StoredAlert {

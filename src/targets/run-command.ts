@@ -4,6 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { RunbookError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import { CommandNotStarted, superviseCommand } from './supervised-command.ts'
+import { startWithin, type StartBy } from './start-by.ts'
 import type { ProcessTarget } from './targets.ts'
 
 export interface CommandResult {
@@ -68,12 +69,12 @@ export async function runCommand(
   target: ProcessTarget,
   name: string,
   argv: readonly string[],
-  { timeoutMs, startBy, signal }: { timeoutMs: number; startBy?: number; signal?: AbortSignal },
+  { timeoutMs, startBy, signal }: { timeoutMs: number; startBy?: StartBy; signal?: AbortSignal },
 ): Promise<CommandResult> {
   signal?.throwIfAborted()
   const started = performance.now()
   const { cwd, environment } = target
-  const command = superviseCommand(argv, { cwd, environment, timeoutMs, startBy: startBy ?? Date.now() + timeoutMs })
+  const command = superviseCommand(argv, { cwd, environment, timeoutMs, startBy: startBy ?? startWithin(timeoutMs) })
   const [stdout, stderr] = [collect(command.stdout), collect(command.stderr)]
   signal?.addEventListener('abort', command.stop)
   try {

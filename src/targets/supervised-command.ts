@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { StartBy } from './start-by.ts'
 
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url))
 /** If the supervisor reports nothing for this long after the deadline, it is assumed to hang. */
@@ -11,8 +12,8 @@ export interface CommandOptions {
   /** All environment variables that the command gets. */
   environment: Record<string, string>
   timeoutMs: number
-  /** The latest time at which the command may start, in milliseconds since 1970. */
-  startBy: number
+  /** The latest moment at which the command may start. */
+  startBy: StartBy
 }
 
 export interface CommandEnd {

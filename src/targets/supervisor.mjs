@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 const GRACE_MS = 2_000
 
 process.once('message', ({ argv: [program, ...args], cwd, environment, startBy, timeoutMs }) => {
-  if (Date.now() > startBy)
+  if (Date.now() > startBy.timeOfDay || Number(process.hrtime.bigint() / 1_000_000n) > startBy.steady)
     return report({ failed: 'the deadline of the command had passed before it could be started' }, disconnect)
   let child
   try {

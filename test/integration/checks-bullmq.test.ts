@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Job, WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCheck } from '../../activities/checks/run-check.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -203,6 +204,21 @@ test('a key that appears only briefly is detected while watching', async () => {
   await expect.poll(async () => String(await redis.client('LIST')).includes('runbook:checked-queue:read')).toBe(true)
   await redis.set(key('stalled-check'), '1', 'PX', 120)
   expect(await watching).toMatchObject({ stalledChecker: true })
+})
+
+test('a clock that is set forward does not end the watch early', async () => {
+  const watching = readQueue({ watchStalledCheck: true })
+  await expect.poll(async () => String(await redis.client('LIST')).includes('runbook:checked-queue:read')).toBe(true)
+  const now = Date.now
+  vi.spyOn(Date, 'now').mockImplementation(() => now() + 4 * INTERVAL_MS)
+  try {
+    // Several samples are taken in this time.
+    await sleep(INTERVAL_MS / 2)
+    await redis.set(key('stalled-check'), '1', 'PX', 300)
+    expect(await watching).toMatchObject({ stalledChecker: true })
+  } finally {
+    vi.restoreAllMocks()
+  }
 })
 
 test('a timeout that is too short for watching is a clear error', async () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { BODY_NOT_KEPT } from '../../activities/limit-result.ts'
 import { previewAction } from '../../activities/preview-action.ts'
 import { resolveSecret } from '../../src/config/secret.ts'
@@ -227,6 +227,19 @@ describe('process.run', () => {
     })
     expect(await applied('process.run', restart, { gate, deps: { takePermit } })).toEqual(refused)
     expect(refused).toMatchObject({ result: 'refused', detail: expect.stringContaining('breaker') })
+    expect(await ran()).toEqual([])
+  })
+
+  test('is not run by a worker that was suspended after its permit, although its clock was set back', async () => {
+    const steady = process.hrtime.bigint
+    const { takePermit: take } = permits()
+    const takePermit: typeof take = async (request) => {
+      const answer = await take(request)
+      vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => steady() + 6_000_000_000n)
+      return answer
+    }
+    const effect = await applied('process.run', restart, { deps: { takePermit } }).finally(() => vi.restoreAllMocks())
+    expect(effect).toMatchObject({ result: 'refused', detail: expect.stringContaining('was delayed for too long') })
     expect(await ran()).toEqual([])
   })
 

@@ -116,6 +116,28 @@ test('processes of the previous version and of this one write one chain of contr
   expect(await controlFaults(world.engine)).toEqual([])
 })
 
+/** How many changes of controls the history of an incident has. */
+async function controls(incident: string): Promise<number | null> {
+  const sql = `SELECT FROM runbook.events WHERE incident = $1 AND body::jsonb->>'kind' = 'control'`
+  return (await world.reader.query(sql, [incident])).rowCount
+}
+
+test('a person who turns the freeze on and off again and again does not fill the history of an incident', async () => {
+  const { incident } = await accept(world)
+  await world.engine.query(
+    `INSERT INTO runbook.tallies (incident, actor, what, count) VALUES ($1, 'person:operator', 'freezes', 49)`,
+    [incident],
+  )
+  const others = (await turnFreeze(world.applicationUrl, on)).incidents - 1
+  expect(await controls(incident)).toBe(1)
+  expect((await turnFreeze(world.applicationUrl, off)).incidents).toBe(others)
+  expect(await controls(incident)).toBe(1)
+  await turnFreeze(world.applicationUrl, { ...on, person: 'lead' })
+  await turnFreeze(world.applicationUrl, { ...off, person: 'lead' })
+  expect(await controls(incident)).toBe(3)
+  expect(await controlFaults(world.engine)).toEqual([])
+})
+
 test('a freeze waits for no locked incident, and its history has the freeze when the lock ends in time', async () => {
   const [locked, free] = [await accept(world), await accept(world)]
   const holder = await world.owner.connect()
@@ -126,12 +148,6 @@ test('a freeze waits for no locked incident, and its history has the freeze when
   expect(ms).toBeLessThan(2_000)
   await holder.query('ROLLBACK')
   holder.release()
-  const controls = async (incident: string) =>
-    (
-      await world.reader.query(`SELECT FROM runbook.events WHERE incident = $1 AND body::jsonb->>'kind' = 'control'`, [
-        incident,
-      ])
-    ).rowCount
   expect([await controls(free.incident), await controls(locked.incident)]).toEqual([1, 0])
 
   await turnFreeze(world.applicationUrl, off)

@@ -242,10 +242,27 @@ describe('an alert that is resolved', () => {
     ])
   })
 
-  test('that never fired here opens nothing', async () => {
-    const answer = await send([resolvedOf(newAlert())])
+  test('before it was received as firing is listed with the reason, and its late start opens nothing', async () => {
+    const alert = newAlert()
+    const answer = await send([resolvedOf(alert)])
     expect(answer).toMatchObject({ status: 200, json: { alerts: [{ result: 'resolved' }] } })
     expect(answer.json.alerts[0]).not.toHaveProperty('incident')
+    const { alerts } = (await world.call('GET', '/v1/alerts/unmatched')).json
+    const listed = alerts.find(({ fingerprint }: { fingerprint: string }) => fingerprint === alert.fingerprint)
+    expect(listed).toMatchObject({ status: 'resolved', problem: expect.stringContaining('had ended when') })
+    expect((await send([alert])).json.alerts).toEqual([{ fingerprint: alert.fingerprint, result: 'late' }])
+    expect((await send([{ ...alert, startsAt: '2026-03-14T05:00:00.000Z' }])).json.alerts).toMatchObject([
+      { result: 'opened' },
+    ])
+  })
+
+  test('in the same delivery as its start leaves no alert that fires', async () => {
+    const alert = newAlert()
+    await send([alert, resolvedOf(alert)])
+    const stored = await world.engine.database.query('SELECT status FROM runbook.alerts WHERE fingerprint = $1', [
+      alert.fingerprint,
+    ])
+    expect(stored.rows).toEqual([{ status: 'resolved' }])
   })
 })
 

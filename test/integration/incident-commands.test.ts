@@ -15,6 +15,7 @@ import { readAuthors, recordAuthors } from '../../src/history/plans.ts'
 import { startApi, type RunningApi } from '../../src/http/serve.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { eventually } from '../support/effects-world.ts'
+import { expression } from '../unit/interpreter/plan-fixture.ts'
 import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 
@@ -35,12 +36,28 @@ const byHand: PlanAction = {
   timeoutMs: 600_000,
 }
 
+/** Its undo matches again after it was applied, unlike the undo of an `sql.update`. */
+const addTen: PlanAction = {
+  ...mending().actions[0]!,
+  id: '0-sql.execute',
+  kind: 'sql.execute',
+  with: {
+    connection: { lit: 'db' },
+    sql: { lit: "UPDATE things SET state = 'good', n = n + 10 WHERE id = $1 AND state = 'bad'" },
+    params: { list: [{ expr: expression('thing.id') }] },
+    preview: { lit: "SELECT id, n FROM things WHERE id = $1 AND state = 'bad'" },
+    undo: { lit: 'UPDATE things SET n = n - 10 WHERE id = $1' },
+    tables: { lit: { things: ['select', 'update'] } },
+  },
+}
+
 beforeAll(async () => {
   installRuntime('ERROR')
   const { actions } = mending()
   world = await openWorkflowWorld(stack, [
     thingsPlan('things'),
     thingsPlan('by-hand', { remedies: { mend: mending({ actions: [...actions, byHand] }) } }),
+    thingsPlan('by-ten', { remedies: { mend: mending({ actions: [addTen] }) } }),
     thingsPlan('all-by-hand', {
       remedies: { mend: mending({ actions: [{ ...byHand, id: '0-manual' }], approval: { auto: true } }) },
     }),
@@ -297,9 +314,9 @@ describe('the record of a remedy at the gate', () => {
 })
 
 describe('undo', () => {
-  async function mended(group: string) {
+  async function mended(group: string, type = 'things') {
     await world.addThings(group, `${group}1`, `${group}2`)
-    const id = await world.open('things', group)
+    const id = await world.open(type, group)
     await world.decide(await world.atGate(id))
     expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
     return id
@@ -375,6 +392,30 @@ describe('undo', () => {
       [[`${id}.%`, `${undone.out}.%`]],
     )
     expect(leases.rowCount).toBe(1)
+  })
+
+  test('a statement that an earlier undo applied is not proposed again', async () => {
+    const id = await mended('ten', 'by-ten')
+    const numbers = async () =>
+      (await world.things.query(`SELECT n FROM things WHERE grp = 'ten' ORDER BY id`)).rows.map(({ n }) => n)
+    expect(await numbers()).toEqual([12, 12])
+    const undoOf = async () => world.atGate((await runbook('operator', ['undo', id])).out)
+    const first = await undoOf()
+    await world.decide(first, 'lead', { targets: ['ten1'] })
+    await world.closed(first.id)
+    expect(await numbers()).toEqual([2, 12])
+    const second = await undoOf()
+    expect(second.rounds[0]).toMatchObject({ targets: [{ key: 'ten2' }] })
+    const { title, because } = second.rounds[0]!.gate!.proposal
+    expect(title).toBe(`Undo the effects of ${id} (1 of 2 effects)`)
+    expect(because).toContain(`not undone: 0-sql.execute on ten1: ${first.id} has undone it`)
+    await world.decide(second)
+    await world.closed(second.id)
+    expect(await numbers()).toEqual([2, 2])
+    expect(await runbook('operator', ['undo', id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`on ten1: ${first.id} has undone it`),
+    })
   })
 
   test('one person asks for an undo so often, even if each request joins the undo that is open', async () => {

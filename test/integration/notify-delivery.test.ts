@@ -125,6 +125,28 @@ test('the text of an action "notify" is sent again after the pause that the chan
   expect(server.requests[2]!.at - server.requests[1]!.at).toBeGreaterThan(1_900)
 })
 
+test('what a channel answers is stored without secrets and without characters that cannot be stored, and its message is tried again', async () => {
+  const secret = (text: string) => new Secret(text, 'the Slack app', text, [])
+  const [token, signingSecret] = [secret('18f3c0d2a9e7-of-the-app'), secret('5b9e2c07f1d84a36-signs')]
+  const app = { token, signingSecret, api: server.url }
+  const echo: Channel = { kind: 'slackApp', app, channel: 'C1', events: DEFAULT_EVENTS }
+  Object.assign(world.engine.config, { channels: { 'platform-support': echo } })
+  const error = `no\0such token: ${token.reveal()} ${'x'.repeat(10_000)}`
+  server.answer = () => ({ status: 200, body: JSON.stringify({ ok: false, error }) })
+  const id = await ended('echoed', 'failed')
+  await deliverMessages(world.engine)
+  await world.history.superuser.query('UPDATE runbook.outbox_events SET next_at = now()')
+  await deliverMessages(world.engine)
+  const problem = async () =>
+    (await world.engine.database.query('SELECT problem FROM runbook.outbox WHERE incident = $1', [id])).rows[0]?.problem
+  expect(await problem()).toMatch(/^channel platform-support answered no\uFFFDsuch token: \*\*\* x+…$/)
+  await change(`since = now() - interval '7 hours', next_at = now()`)
+  await deliverMessages(world.engine)
+  server.answer = () => ({ status: 200 })
+  const [told] = await textsOf(id, 'delivery')
+  expect(told).toContain('no\uFFFDsuch token: *** x')
+})
+
 describe('the messages about an incident', () => {
   test('tell each channel what it asks for, once, in words, and the requester learns the end', async () => {
     useChannels({ oncall: MESSAGE_EVENTS, pager: ['gate'], requester: ['opened'] }, { oncall: ['oncall', 'pager'] })

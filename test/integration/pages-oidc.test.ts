@@ -105,8 +105,8 @@ const sessions = async () =>
 test('a session that somebody else wrote into the database signs nobody in', async () => {
   const browser = await signedIn()
   await world.engine.database.query(
-    `INSERT INTO runbook.sessions (hash, person, credential, identity, expires_at)
-     SELECT $1, person, credential, identity, clock_timestamp() + interval '1 hour' FROM runbook.sessions
+    `INSERT INTO runbook.sessions (hash, person, credential, identity, created_at, expires_at)
+     SELECT $1, person, credential, identity, created_at, clock_timestamp() + interval '1 hour' FROM runbook.sessions
      WHERE identity IS NOT NULL LIMIT 1`,
     [sha256Hex('forged-session')],
   )

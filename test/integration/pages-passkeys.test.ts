@@ -1,8 +1,10 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import type { Strength } from '../../src/core/strength.ts'
 import { auditHistory } from '../../src/engine/audit/audit.ts'
+import { removePasskey } from '../../src/engine/passkeys.ts'
 import { decidersOf } from '../../src/engine/people.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { registrationText } from '../../src/gate/passkeys.ts'
@@ -67,9 +69,9 @@ interface Opened {
 }
 
 /** A gate whose runbook demands this strength; its remedy has two targets. */
-async function opened(strength: Strength | undefined = 'passkey', risk: 'low' | 'high' = 'low'): Promise<Opened> {
+async function opened(strength: Strength = 'passkey', risk: 'low' | 'high' = 'low', count = 1): Promise<Opened> {
   const id = await openIncident(world)
-  const digest = await openTestGate(world, id, 1, [UPDATE('a'), UPDATE('b')], { risk }, strength)
+  const digest = await openTestGate(world, id, count, [UPDATE('a'), UPDATE('b')], { risk }, strength)
   return { id, gate: `${id}.r1`, digest }
 }
 
@@ -108,15 +110,23 @@ async function approve(
 const stateOf = async ({ id }: Opened) => (await world.call('GET', `/v1/incidents/${id}`)).json.rounds[0].gate.state
 
 /** Takes a permit as the worker does, for the first target. */
-async function permit({ id, gate }: Opened, change = {}) {
+async function permit(gate: Opened, change = {}) {
+  return permitAfter(gate, await recordRecheck(gate), change)
+}
+
+async function recordRecheck({ id }: Opened): Promise<string> {
   const data = { round: 1, holds: true as const, because: '', targets: ['a', 'b'], skipped: {} }
+  const recheck = { place: 'r1/recheck1', actor: 'engine', kind: 'recheck' as const, data }
+  return (await recordEvents(world.engine.database, id, [recheck]))[0]!.at
+}
+
+function permitAfter({ gate }: Opened, recheckedAt: string, change = {}) {
   const { database, keyring } = world.engine
-  const [looked] = await recordEvents(database, id, [{ place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data }])
   const rules = {
     ...decidersOf(world.engine),
     ...{ keyring, isAutoApproved: () => false, requesterMayApprove: true, ...change },
   }
-  return takeProposedPermit(database, rules, { gate, target: 'a', recheckedAt: looked!.at, leaseMs: 1_000 })
+  return takeProposedPermit(database, rules, { gate, target: 'a', recheckedAt, leaseMs: 1_000 })
 }
 
 async function asSuperuser<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -158,7 +168,7 @@ describe('an approval with a passkey', () => {
 
   test('is demanded by the policy for high risk, although the runbook does not', async () => {
     const who = await withPasskey('lead')
-    const gate = await opened(undefined, 'high')
+    const gate = await opened('login', 'high')
     await asSuperuser((client) =>
       client.query("UPDATE runbook.incidents SET requester = 'person:operator' WHERE id = $1", [gate.id]),
     )
@@ -180,6 +190,21 @@ describe('an approval with a passkey', () => {
     const gate = await opened('signed')
     expect((await approve(who, gate)).status).toBe(303)
     expect(await permit(gate)).toMatchObject({ granted: true })
+  })
+
+  test('counts for a person who approved without one before the policy demanded it', async () => {
+    const [lead, operator] = [await withPasskey('lead'), await withPasskey('operator')]
+    const gate = await opened('login', 'low', 2)
+    const body = { proposalDigest: gate.digest, decision: 'approve' }
+    expect((await world.call('POST', `/v1/incidents/${gate.id}/decision`, { as: 'lead', body })).status).toBe(200)
+    const { engine } = world
+    const rules = engine.config.policy.rules.map((rule) => ({ ...rule, match: {} }))
+    const policy = { ...engine.config.policy, rules }
+    world.current.replace({ ...engine, config: { ...engine.config, policy } })
+    for (const who of [lead, operator]) expect((await approve(who, gate)).status).toBe(303)
+    world.current.replace(engine)
+    expect(await permit(gate, { policy })).toMatchObject({ granted: true })
+    expect(await auditOf(gate)).toEqual([])
   })
 
   test('is not needed to reject', async () => {
@@ -307,6 +332,34 @@ describe('what does not approve where a passkey is demanded', () => {
     // What happened stays verifiable.
     expect(await auditOf(decided)).toEqual([])
   })
+
+  test('a passkey that was removed while the permit waited for the incident', async () => {
+    const who = await withPasskey('lead')
+    const gate = await opened()
+    expect((await approve(who, gate)).status).toBe(303)
+    await asSuperuser(async (client) => {
+      const blocked = `SELECT FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}' AND query LIKE '%FROM runbook.incidents%'`
+      const recheckedAt = await recordRecheck(gate)
+      await client.query('BEGIN')
+      await client.query('SELECT FROM runbook.incidents WHERE id = $1 FOR UPDATE', [gate.id])
+      const waiting = permitAfter(gate, recheckedAt)
+      // Another connection, because a transaction sees one snapshot of the activity.
+      await expect.poll(() => asSuperuser(async (other) => (await other.query(blocked)).rowCount)).toBe(1)
+      await removePasskey(world.engine, world.engine.people.lead!, who.passkey.id)
+      await client.query('COMMIT')
+      expect(await waiting).toMatchObject({ granted: false, reason: 'not-approved' })
+    })
+  })
+
+  test('a passkey that was removed, and that somebody with the login of the engine tries to restore', async () => {
+    const who = await withPasskey('lead')
+    const { database } = world.engine
+    await removePasskey(world.engine, world.engine.people.lead!, who.passkey.id)
+    const change = (set: string) => database.query(`UPDATE runbook.passkeys SET ${set} WHERE id = $1`, [who.passkey.id])
+    await expect(change('removed_at = NULL')).rejects.toThrow('append-only')
+    await expect(change('sign_count = 0')).rejects.toThrow('append-only')
+    await expect(database.query('DELETE FROM runbook.passkeys')).rejects.toThrow('permission denied')
+  })
 })
 
 describe('a passkey that somebody puts into the database', () => {
@@ -358,13 +411,27 @@ describe('a passkey that somebody puts into the database', () => {
   })
 })
 
+/** Makes a session older, signed by the engine as if the person had signed in then. */
+async function makeOlder({ cookie }: BrowserSession, person: PersonName, minutes: number): Promise<void> {
+  const { keyring, people } = world.engine
+  const hash = sha256Hex(cookie.split('=')[1]!)
+  const createdAt = new Date(Date.now() - minutes * 60_000)
+  const credential = sha256Hex(`session:${people[person]!.tokenHash}`)
+  const row = { hash, person, identity: null, createdAt: createdAt.toISOString(), credential }
+  await asSuperuser((client) =>
+    client.query('UPDATE runbook.sessions SET created_at = $2, credential = $3 WHERE hash = $1', [
+      hash,
+      createdAt,
+      keyring.signText(canonical({ purpose: 'runbook session', ...row })),
+    ]),
+  )
+}
+
 describe('registering', () => {
   test('needs a recent sign-in', async () => {
     const session = await signIn(world, 'operator')
     const { text } = await session.get('/account')
-    await asSuperuser((client) =>
-      client.query("UPDATE runbook.sessions SET created_at = now() - interval '11 minutes' WHERE person = 'operator'"),
-    )
+    await makeOlder(session, 'operator', 11)
     expect((await session.get('/account')).text).toContain('for ten minutes after signing in')
     const created = newSoftwarePasskey(ORIGIN).created(optionsIn(text))
     const answer = await session.post('/account/passkeys', { begun: fieldIn(text, 'begun'), label: 'phone', created })

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { sha256Hex } from '../../src/core/canonical.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { postForm, signIn } from './browser-session.ts'
-import { openHttpWorld, type HttpWorld } from './http-world.ts'
+import { openHttpWorld, openIncident, type HttpWorld } from './http-world.ts'
 
 let world: HttpWorld
 beforeAll(async () => {
@@ -68,8 +68,8 @@ test('a session or a link that somebody else wrote into the database signs nobod
   const expiresAt = `clock_timestamp() + interval '1 hour'`
   // The forged rows have everything that rows of the same person have.
   await database.query(
-    `INSERT INTO runbook.sessions (hash, person, credential, expires_at)
-     SELECT $1, person, credential, ${expiresAt} FROM runbook.sessions WHERE person = 'lead' LIMIT 1`,
+    `INSERT INTO runbook.sessions (hash, person, credential, created_at, expires_at)
+     SELECT $1, person, credential, created_at, ${expiresAt} FROM runbook.sessions WHERE person = 'lead' LIMIT 1`,
     [sha256Hex('forged-session')],
   )
   await database.query(
@@ -80,6 +80,34 @@ test('a session or a link that somebody else wrote into the database signs nobod
   expect((await lead.get('/')).status).toBe(200)
   expect((await get('/', { cookie: 'runbook=forged-session' })).status).toBe(303)
   expect((await postForm(world, '/sign-in/link', { code: 'forged-link' })).status).toBe(401)
+})
+
+test('a session of which somebody changed the time of the sign-in has ended', async () => {
+  const session = await signIn(world, 'lead')
+  const { database } = world.engine
+  const hash = sha256Hex(session.cookie.split('=')[1]!)
+  const { rows } = await database.query('DELETE FROM runbook.sessions WHERE hash = $1 RETURNING *', [hash])
+  const put = (createdAt: string) =>
+    database.query(
+      `INSERT INTO runbook.sessions (hash, person, credential, created_at, expires_at) VALUES ($1, 'lead', $2, ${createdAt}, $4)`,
+      [hash, rows[0].credential, rows[0].created_at, rows[0].expires_at],
+    )
+  await put('$3')
+  expect((await session.get('/')).status).toBe(200)
+  await database.query('DELETE FROM runbook.sessions WHERE hash = $1', [hash])
+  await put(`$3::timestamptz + interval '1 hour'`)
+  expect((await session.get('/')).status).toBe(303)
+})
+
+test('a page that is open ends its stream of events when the person signs out on another device', async () => {
+  const [here, elsewhere] = [await signIn(world, 'lead'), await signIn(world, 'lead')]
+  const id = await openIncident(world)
+  const response = await fetch(`${world.api.url}/incidents/${id}/events`, { headers: { cookie: here.cookie } })
+  expect(response.headers.get('content-type')).toContain('text/event-stream')
+  const ended = response.text()
+  expect((await elsewhere.post('/sign-out-everywhere')).status).toBe(303)
+  expect(await ended).toContain('event: change')
+  expect((await world.call('GET', `/v1/incidents/${id}`)).json.state).not.toBe('closed')
 })
 
 test('a sign-in link works once, and loading it uses nothing', async () => {

@@ -2,7 +2,7 @@ import { scrubSecrets } from '../../config/secret.ts'
 import type { Alert, AlertSource } from '../../core/alert.ts'
 import { defined } from '../../core/defined.ts'
 import { acceptAlert } from '../../history/accept-alert.ts'
-import { keepUnmatched, resolveAlert } from '../../history/alerts.ts'
+import { keepEndedFirst, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
 import { holdAlert } from '../../history/held-alerts.ts'
 import { askForSample } from '../detection/ask-for-sample.ts'
 import type { Engine } from '../engine.ts'
@@ -55,15 +55,15 @@ async function receiveAlert(
   if ('problem' in alert) return { ...alert, result: 'refused' }
   const { fingerprint } = alert
   if (alert.status === 'resolved') {
-    const { incident, known, wantsSample } = await resolveAlert(engine.database, withoutSecrets(alert))
-    // The answer does not wait for Temporal. resolveAlert has stored that a sample is due, so the reconciler asks for it if this call fails.
-    if (incident !== null && wantsSample) void askForSample(engine, incident).catch(() => {})
-    if (known) return defined({ fingerprint, result: 'resolved' as const, incident: incident ?? undefined })
+    const ended = await receiveEnd(engine, alert)
+    if (ended) return ended
   }
   const matched = matchAlert(engine.config.alerts, alert)
   if ('unmatched' in matched) return unmatched(engine, alert, matched.unmatched)
-  // This alert was never received as firing, so there is nothing to end.
-  if (alert.status === 'resolved') return { fingerprint, result: 'resolved' }
+  if (alert.status === 'resolved') {
+    const isFirst = await keepEndedFirst(engine.database, withoutSecrets(alert))
+    return (isFirst ? undefined : await receiveEnd(engine, alert)) ?? { fingerprint, result: 'resolved' }
+  }
   const requester = `alert:${alert.source}`
   const asked = await newIncident(engine, { type: matched.rule.incident, inputs: matched.inputs, requester }).catch(
     (error: unknown) => {
@@ -90,6 +90,15 @@ async function receiveAlert(
     incident: incident ?? undefined,
     occurrences: occurrences ?? undefined,
   })
+}
+
+/** Receives the end of an alert. Undefined if the alert was never received before. */
+async function receiveEnd(engine: Engine, alert: Alert): Promise<AlertAnswer | undefined> {
+  const { incident, known, wantsSample } = await resolveAlert(engine.database, withoutSecrets(alert))
+  // The answer does not wait for Temporal. resolveAlert has stored that a sample is due, so the reconciler asks for it if this call fails.
+  if (incident !== null && wantsSample) void askForSample(engine, incident).catch(() => {})
+  if (!known) return undefined
+  return defined({ fingerprint: alert.fingerprint, result: 'resolved' as const, incident: incident ?? undefined })
 }
 
 async function unmatched(engine: Engine, alert: Alert, problem: string): Promise<AlertAnswer> {

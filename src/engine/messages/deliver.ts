@@ -4,6 +4,7 @@ import { retryAfterMs, sendMessage } from '../../channels/send.ts'
 import { NO_CHANNEL, whyNoAddress } from '../../config/channels.ts'
 import { isRunbookError, messageOf } from '../../core/errors.ts'
 import { formatPlace } from '../../core/place.ts'
+import { storableText } from '../../effects/storable-value.ts'
 import type { Database } from '../../history/database.ts'
 import { readIncident } from '../../history/incidents.ts'
 import {
@@ -68,7 +69,8 @@ async function attempt(engine: Delivering, delivery: Delivery): Promise<'ended' 
   try {
     end = await send(engine, delivery)
   } catch (error) {
-    const problem = messageOf(error)
+    // The error may quote the answer of the channel, which may hold a secret, or characters that cannot be stored.
+    const problem = storableText(messageOf(error))
     if (delivery.sinceMs < DELIVER_WITHIN_MS) {
       await postponeDelivery(database, delivery, problem, retryAfterMs(error))
       return 'postponed'

@@ -1,12 +1,14 @@
 import type { Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Engine } from '../../engine/engine.ts'
+import { sessionOf } from '../../engine/sessions.ts'
 import { incidentForReader, type IncidentForReader } from '../../engine/views/incident-for-reader.ts'
 import type { IncidentView } from '../../engine/views/view-types.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { requireIncidentId } from './incident-id.ts'
 import type { Problem } from '../problem.ts'
 import type { EventStreams } from '../routes/events.ts'
+import { readSessionCookie } from '../session-cookie.ts'
 import { ActForms, AfterForms, StepCard } from './act-forms.tsx'
 import { GateCard } from './gate-card.tsx'
 import { Graph } from './graph.tsx'
@@ -26,7 +28,10 @@ export function incidentRoutes(engine: Engine, streams: EventStreams): Hono<ApiE
   app.get('/incidents/:id', (c) => answerIncident(c, engine, requireIncidentId(c)))
   app.get('/incidents/:id/events', (c) => {
     const after = /^\d{1,15}$/.exec(c.req.header('last-event-id') ?? c.req.query('after') ?? '0')
-    return streams(c, requireIncidentId(c), Number(after?.[0] ?? 0), 'change')
+    // The person may sign out on another device while this stream is open.
+    const value = readSessionCookie(c)
+    const mayRead = async () => value !== undefined && (await sessionOf(engine, value)) !== undefined
+    return streams(c, requireIncidentId(c), Number(after?.[0] ?? 0), { name: 'change', mayRead })
   })
   return app
 }

@@ -13,6 +13,8 @@ import { incidentParams } from '../request-schemas.ts'
 
 const POLL_INTERVAL_MS = 300
 const HEARTBEAT_INTERVAL_MS = 15_000
+/** How often a stream asks whether its reader may still read. */
+const ASK_INTERVAL_MS = 2_000
 /** A stream ends after this time; the client reconnects with Last-Event-ID. */
 const MAX_STREAM_MS = 30 * 60_000
 
@@ -39,9 +41,14 @@ const events = createRoute({
 
 /**
  * Returns a function that answers requests for the events of an incident after the event with this number. `name`: the name of every event
- * in the stream; default: the event's kind.
+ * in the stream; default: the event's kind. `mayRead`: asked every few seconds; the stream ends when it returns false.
  */
-export type EventStreams = (c: Context<ApiEnv>, id: string, after: number, name?: string) => Promise<Response>
+export type EventStreams = (
+  c: Context<ApiEnv>,
+  id: string,
+  after: number,
+  options?: Pick<Followed, 'name' | 'mayRead'>,
+) => Promise<Response>
 
 /**
  * `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. Each stream sends one query per poll
@@ -50,11 +57,11 @@ export type EventStreams = (c: Context<ApiEnv>, id: string, after: number, name?
 export function eventStreams({ database, config }: Engine, ending: AbortSignal): EventStreams {
   const { eventStreams: all, eventStreamsPerPerson: perPerson } = config.limits
   const slots = new Slots('event streams', { all, perPerson })
-  return async (c, id, after, name) => {
+  return async (c, id, after, options = {}) => {
     const { state } = await readIncident(database, id)
     if (state === 'closed' && (await readEvents(database, id, after, 1)).length === 0) return c.body(null, 204)
     const ended = slots.take(c.get('person').name)
-    const body = streamOf((signal) => follow(database, { id, after, name }, AbortSignal.any([signal, ending])), {
+    const body = streamOf((signal) => follow(database, { id, after, ...options }, AbortSignal.any([signal, ending])), {
       gone: c.req.raw.signal,
       ended,
     })
@@ -74,25 +81,35 @@ export function eventRoutes(streams: EventStreams): OpenAPIHono<ApiEnv> {
 interface Followed {
   id: string
   after: number
-  name: string | undefined
+  name?: string
+  mayRead?: () => Promise<boolean>
 }
 
-async function* follow(database: Database, { id, after, name }: Followed, ending: AbortSignal): AsyncGenerator<string> {
-  const startedAt = Date.now()
+async function* follow(
+  database: Database,
+  { id, after, name, mayRead }: Followed,
+  ending: AbortSignal,
+): AsyncGenerator<string> {
+  const startedAt = performance.now()
   let last = after
   let wroteAt = startedAt
-  while (!ending.aborted && Date.now() - startedAt < MAX_STREAM_MS) {
+  let askedAt = startedAt
+  while (!ending.aborted && performance.now() - startedAt < MAX_STREAM_MS) {
+    if (mayRead && performance.now() - askedAt > ASK_INTERVAL_MS) {
+      if (!(await mayRead())) return
+      askedAt = performance.now()
+    }
     const fresh = await readEvents(database, id, last, EVENTS_AT_ONCE)
     for (const event of fresh) {
       yield `event: ${name ?? event.kind}\ndata: ${JSON.stringify(timelineEntry(event))}\nid: ${event.seq}\n\n`
       last = event.seq
-      wroteAt = Date.now()
+      wroteAt = performance.now()
     }
     if (fresh.some((event) => event.kind === 'closed') || (fresh.length === 0 && (await isClosed(database, id)))) return
     if (fresh.length === EVENTS_AT_ONCE) continue
-    if (Date.now() - wroteAt > HEARTBEAT_INTERVAL_MS) {
+    if (performance.now() - wroteAt > HEARTBEAT_INTERVAL_MS) {
       yield ': heartbeat\n\n'
-      wroteAt = Date.now()
+      wroteAt = performance.now()
     }
     await sleep(POLL_INTERVAL_MS, undefined, { signal: ending }).catch(() => {})
   }

@@ -110,6 +110,26 @@ test('sql.execute is undone by the undo statement of the runbook', () => {
   expect(undo(applied('sql.execute', given)).notUndone).toEqual([expect.stringContaining('no undo statement for it')])
 })
 
+test('what an earlier undo did is not proposed again, once for each time that it was done; an update is, because of its guard', () => {
+  const retry = { kind: 'bullmq.retry', target: 'a', with: { connection: 'queue', id: 'job-1' } }
+  const updated = update({ state: 'bad', why: null })
+  const quarantined = applied('bullmq.quarantine', { connection: 'queue', id: 'job-1' })
+  const back = undo(updated).plan!.remedies['undo']!.actions[0]!
+  const values = Object.entries(back.with).map(([name, value]) => [name, 'lit' in value ? value.lit : null])
+  const known = [
+    { incident: 'INC-8', action: retry, isKnown: true },
+    { incident: 'INC-8', action: { ...back, target: 'a', with: Object.fromEntries(values) }, isKnown: true },
+  ]
+  const effects = [updated, quarantined, quarantined]
+  const { plan: made, notUndone } = undoPlan('INC-7', original, effects, known)
+  expect(made!.remedies['undo']!.actions.map(({ kind }) => kind)).toEqual(['bullmq.retry', 'sql.update'])
+  expect(notUndone).toEqual(['0-bullmq.quarantine on a: INC-8 has undone it'])
+  const unknown = [{ incident: 'INC-8', action: retry, isKnown: false }]
+  expect(undoPlan('INC-7', original, [quarantined], unknown).notUndone).toEqual([
+    '0-bullmq.quarantine on a: INC-8 may have undone it: settle that effect first with "runbook settle INC-8"',
+  ])
+})
+
 test.each([
   ['the preview did not read all of the changed rows', update({ state: 'bad', why: 'y' }, {}, { count: 2 })],
   ['the preview did not read all of the changed rows', update({ state: 'bad', why: 'y' }, { rows: 2 }, { count: 2 })],

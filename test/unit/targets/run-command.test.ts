@@ -9,6 +9,7 @@ import { Secret } from '../../../src/config/secret.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { openProcess } from '../../../src/targets/open-process.ts'
 import { renderCommand, runCommand } from '../../../src/targets/run-command.ts'
+import { startWithin } from '../../../src/targets/start-by.ts'
 import type { ProcessTarget } from '../../../src/targets/targets.ts'
 
 let cwd: string
@@ -131,7 +132,7 @@ test('the command of a killed worker ends at its timeout, with its whole group',
   const supervisor = fileURLToPath(new URL('../../../src/targets/supervisor.mjs', import.meta.url))
   const message = { argv: [process.execPath, 'command.cjs'], cwd, environment: {}, timeoutMs: 1_500 }
   const worker = `const c = require('child_process').spawn(process.execPath, [${JSON.stringify(supervisor)}], { env: {}, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
-    c.send({ ...${JSON.stringify(message)}, startBy: Date.now() + 1500 }); c.on('message', () => process.kill(process.pid, 'SIGKILL'))`
+    c.send({ ...${JSON.stringify(message)}, startBy: { timeOfDay: Date.now() + 1500, steady: Number.MAX_SAFE_INTEGER } }); c.on('message', () => process.kill(process.pid, 'SIGKILL'))`
   const killed = spawn(process.execPath, ['-e', worker])
   await once(killed, 'exit')
   expect(killed.signalCode).toBe('SIGKILL')
@@ -151,10 +152,14 @@ test('nobody knows what a command did whose supervisor was killed, and its group
   await expect.poll(() => alive(pid), { timeout: 2_000 }).toBe(false)
 })
 
-test('a command is not started later than allowed', async () => {
+test.each([
+  ['by the time of day', { timeOfDay: -1 }],
+  ['by the steady clock, although the time of day was set back', { steady: -1 }],
+])('a command is not started later than allowed %s', async (_, past) => {
   const target = open({ show: script('require("fs").writeFileSync("ran", "")') })
   const argv = renderCommand(target, 'show', {})
-  await expect(runCommand(target, 'show', argv, { timeoutMs: 5_000, startBy: Date.now() - 1 })).rejects.toMatchObject({
+  const startBy = { ...startWithin(60_000), ...past }
+  await expect(runCommand(target, 'show', argv, { timeoutMs: 5_000, startBy })).rejects.toMatchObject({
     code: 'RUNBOOK_UNREACHABLE',
     message: 'command show could not be started: the deadline of the command had passed before it could be started',
   })
