@@ -51,8 +51,8 @@ test('the numbers in the migrations are the numbers of advisory-locks.ts', async
     { file: 'src/history/migrations/0022-detection.sql', numbers: [LOCK_SEEDS.incidentKey] },
     { file: 'src/history/migrations/0031-alerts-together.sql', numbers: [LOCK_SEEDS.alert] },
     { file: 'src/history/migrations/0031-alerts-together.sql', numbers: [LOCK_SEEDS.incidentKey] },
-    { file: 'src/history/migrations/0034-alerts-in-bulk.sql', numbers: [LOCK_SEEDS.alert] },
-    { file: 'src/history/migrations/0034-alerts-in-bulk.sql', numbers: [LOCK_SEEDS.incidentKey] },
+    { file: 'src/history/migrations/0036-alerts-in-bulk.sql', numbers: [LOCK_SEEDS.alert] },
+    { file: 'src/history/migrations/0036-alerts-in-bulk.sql', numbers: [LOCK_SEEDS.incidentKey] },
   ])
 })
 
