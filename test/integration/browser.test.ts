@@ -175,6 +175,25 @@ describe('while a person reads', () => {
     expect(await page.getByRole('button', { name: /^Approve/ }).isEnabled()).toBe(true)
   })
 
+  test('the buttons are disabled when the time to decide is over, and pressing them anyway changes nothing', async () => {
+    const { id, gate } = await proposed()
+    const { page } = await phoneOf(browser, world, 'operator')
+    await world.engine.database.query(
+      `UPDATE runbook.gates SET expires_at = clock_timestamp() + interval '3 seconds' WHERE id = $1`,
+      [gate],
+    )
+    await page.goto(`/incidents/${id}`)
+    await page.getByText('The time to decide is over.').waitFor({ timeout: 10_000 })
+    const approve = page.getByRole('button', { name: /^Approve/ })
+    expect(await approve.isDisabled()).toBe(true)
+    await page.evaluate('for (const button of document.querySelectorAll("[data-decides]")) button.disabled = false')
+    await approve.click()
+    await page.getByText('Nothing was changed.').waitFor()
+    await page.getByText('Waits for a worker: the time to decide is over').waitFor()
+    expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
+    expect(await gateOf(id)).toMatchObject({ state: 'overdue', decisions: [] })
+  })
+
   test('the confirmation is disabled when somebody else has decided, and approving it anyway changes nothing', async () => {
     const { id, gate, digest } = await proposed()
     const { page } = await phoneOf(browser, world, 'operator')
