@@ -257,6 +257,17 @@ describe('deciding', () => {
     })
   })
 
+  test('the confirmation names the environment of the connection, where the configuration gives it one', async () => {
+    const { config } = world.engine
+    const { policy } = config
+    config.policy = { ...policy, environments: { db: 'staging' } }
+    const { id, digest } = await proposed()
+    const page = await operator.get(`/incidents/${id}/approve?digest=${digest}&target=0&target=1`)
+    config.policy = policy
+    expect(page.text).toContain('Yes, approve in staging: Mend it (2 targets)')
+    expect(page.text).toContain('<span>staging</span>')
+  })
+
   test('a part of the targets is approved by their numbers in the proposal', async () => {
     const { id, digest } = await proposed()
     const page = await operator.get(`/incidents/${id}/approve?digest=${digest}&target=1`)

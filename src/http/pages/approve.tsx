@@ -2,7 +2,8 @@ import type { Context, Hono } from 'hono'
 import { z } from 'zod'
 import { defined } from '../../core/defined.ts'
 import { RunbookError } from '../../core/errors.ts'
-import type { Proposal } from '../../core/proposal.ts'
+import { environmentsOf, policyAction } from '../../core/policy.ts'
+import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
 import { decideGate } from '../../engine/decide-gate.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { beginApproval } from '../../engine/passkeys.ts'
@@ -66,7 +67,11 @@ async function confirmationPage(c: Context<ApiEnv>, engine: Engine): Promise<Res
           c.get('person'),
           defined({ gate: gate.id, proposalDigest: gate.proposalDigest, targets: isPart ? keys : undefined }),
         )
-  const children = <Confirmation id={id} gate={gate} keys={keys} numbers={form.target} page={page} signing={signing} />
+  const part = partOf(gate.proposal, keys)
+  const named = environmentsOf(engine.config.policy, part.actions.map(policyAction))
+  const where = named.length === 0 ? page.environment : named.join(' and ')
+  const numbers = form.target
+  const children = <Confirmation {...{ id, gate, part, where, numbers, page, signing }} />
   const back = incidentPath(id)
   return answerPage(c, {
     page,
@@ -159,27 +164,34 @@ function mayChoose({ approval, targets }: Proposal): boolean {
 interface ConfirmationProps {
   id: string
   gate: GateView
-  keys: string[]
+  /** The proposal with the chosen targets only. */
+  part: Proposal
+  /** The environments in which something would be changed. */
+  where: string
   numbers: string[]
   page: PageContext
   /** What the passkey signs, where the approval needs one. */
   signing: Awaited<ReturnType<typeof beginApproval>> | undefined
 }
 
-function Confirmation({ id, gate, keys, numbers, page, signing }: ConfirmationProps) {
-  const { proposal } = gate
-  const isPart = keys.length < proposal.targets.length
-  const part: Proposal = {
+function partOf(proposal: Proposal, keys: string[]): Proposal {
+  return {
     ...proposal,
     targets: proposal.targets.filter(({ key }) => keys.includes(key)),
-    actions: proposal.actions.filter(({ target }) => target === '-' || keys.includes(target)),
+    actions: proposal.actions.filter(({ target }) => target === ALL_TARGETS || keys.includes(target)),
   }
-  const count = runsOnce(proposal) ? '' : ` (${plural(keys.length, 'target')})`
+}
+
+function Confirmation({ id, gate, part, where, numbers, page, signing }: ConfirmationProps) {
+  const { proposal } = gate
+  const chosenCount = part.targets.length
+  const isPart = chosenCount < proposal.targets.length
+  const count = runsOnce(proposal) ? '' : ` (${plural(chosenCount, 'target')})`
   return (
     <section class="card gate" data-expires={gate.expiresAt}>
       <h1>Confirm your approval of {id}</h1>
       <p class="facts">
-        <span>{page.environment}</span> <span>{runsOnce(proposal) ? 'done once' : plural(keys.length, 'target')}</span>{' '}
+        <span>{where}</span> <span>{runsOnce(proposal) ? 'done once' : plural(chosenCount, 'target')}</span>{' '}
         <span class={`risk-${proposal.risk}`}>risk: {proposal.risk}</span>{' '}
         <span>
           expires in <Countdown until={gate.expiresAt} now={page.now} />
@@ -191,7 +203,7 @@ function Confirmation({ id, gate, keys, numbers, page, signing }: ConfirmationPr
       </p>
       <TargetChanges proposal={part} choose={false} />
       {isPart && (
-        <p class="notice">{plural(proposal.targets.length - keys.length, 'other target')} will not be changed.</p>
+        <p class="notice">{plural(proposal.targets.length - chosenCount, 'other target')} will not be changed.</p>
       )}
       <PostForm action={`${incidentPath(id)}/decision`} session={page.session!} class="stack">
         <input type="hidden" name="decision" value="approve" />
@@ -203,7 +215,7 @@ function Confirmation({ id, gate, keys, numbers, page, signing }: ConfirmationPr
         <label for="comment">Comment (optional)</label>
         <input id="comment" name="comment" maxlength={2000} autocomplete="off" />
         <button type="submit" class="main" data-decides>
-          Yes, approve in {page.environment}: {proposal.title}
+          Yes, approve in {where}: {proposal.title}
           {count}
           {signing && ', with your passkey'}
         </button>
