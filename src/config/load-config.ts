@@ -74,7 +74,7 @@ function problemsError(file: string, problems: ConfigProblem[]): RunbookError {
 function sharedCredentials(people: Record<string, Person>): { path: PropertyKey[]; message: string }[] {
   const owners = new Map<string, string>()
   return Object.entries(people).flatMap(([name, { tokenHash, keys }]) =>
-    [...(tokenHash === undefined ? [] : [`token ${tokenHash}`]), ...keys.map((key) => `key ${key}`)].flatMap(
+    [...(tokenHash === undefined ? [] : [`token ${tokenHash}`]), ...keys.map((key) => `key ${rawKey(key)}`)].flatMap(
       (credential) => {
         const owner = owners.get(credential) ?? name
         owners.set(credential, owner)
@@ -90,6 +90,11 @@ function sharedCredentials(people: Record<string, Person>): { path: PropertyKey[
       },
     ),
   )
+}
+
+/** The bytes of a key, because one key can be written in several ways: decoding ignores padding and the last bits. */
+function rawKey(key: string): string {
+  return Buffer.from(key.replace(/^ed25519:/, ''), 'base64url').toString('hex')
 }
 
 function unknownConnections(value: ConfigFile): { path: PropertyKey[]; message: string }[] {

@@ -255,15 +255,6 @@ describe('an alert that is resolved', () => {
       { result: 'opened' },
     ])
   })
-
-  test('in the same delivery as its start leaves no alert that fires', async () => {
-    const alert = newAlert()
-    await send([alert, resolvedOf(alert)])
-    const stored = await world.engine.database.query('SELECT status FROM runbook.alerts WHERE fingerprint = $1', [
-      alert.fingerprint,
-    ])
-    expect(stored.rows).toEqual([{ status: 'resolved' }])
-  })
 })
 
 describe('what cannot be used', () => {

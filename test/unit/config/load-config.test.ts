@@ -243,6 +243,12 @@ test('two people cannot have the same token or key: one person could then count 
   expect(found(`  a: { keys: ["${key}"] }\n  b: { keys: ["${key}"] }\n`)).toEqual([
     expect.stringContaining('a and b have the same key'),
   ])
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const sameBytes = key.slice(0, -1) + alphabet[alphabet.indexOf(key.at(-1)!) + 1]
+  for (const written of [sameBytes, `${key}=`])
+    expect(found(`  a: { keys: ["${key}"] }\n  b: { keys: ["${written}"] }\n`)).toEqual([
+      expect.stringContaining('a and b have the same key'),
+    ])
   expect(
     found(`  a: { keys: ["${key}", "${key}"] }\n  b: { token: "\${NOT_SET}" }\n  c: { token: "\${NOT_SET}" }\n`),
   ).toEqual([])
