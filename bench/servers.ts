@@ -36,11 +36,28 @@ export async function withServers<T>(
   log: (line: string) => void,
   work: (servers: BenchServers) => Promise<T>,
 ): Promise<T> {
+  return withFolder(kind, log, async (dir, cleanups) => work(await startServers(dir, kind, log, cleanups)))
+}
+
+/** Like `withServers`, with only a Redis. */
+export async function withRedis<T>(log: (line: string) => void, work: (url: string) => Promise<T>): Promise<T> {
+  return withFolder('redis', log, async (dir, cleanups) => {
+    const stack = await startStack({ dir, temporal: 'memory', log, services: ['redis'] })
+    cleanups.push(() => stack.stop())
+    return work(stack.redis.url)
+  })
+}
+
+async function withFolder<T>(
+  name: string,
+  log: (line: string) => void,
+  work: (dir: string, cleanups: (() => Promise<unknown>)[]) => Promise<T>,
+): Promise<T> {
   // The storage of the servers affects the results, so the bench must not use servers that are running already.
-  for (const name of ['TEMPORAL_ADDRESS', 'RUNBOOK_POSTGRES_URL']) delete process.env[name]
+  for (const variable of ['TEMPORAL_ADDRESS', 'RUNBOOK_POSTGRES_URL', 'REDIS_URL']) delete process.env[variable]
   const parent = join(packageRoot(), '.runbook')
   await eraseLeftovers(parent)
-  const dir = join(parent, `${DIRECTORY_PREFIX}${process.pid}-${kind}`)
+  const dir = join(parent, `${DIRECTORY_PREFIX}${process.pid}-${name}`)
   const cleanups: (() => Promise<unknown>)[] = [() => eraseStack(dir)]
   const close = async () => {
     for (const cleanUp of cleanups.splice(0).reverse())
@@ -48,7 +65,7 @@ export async function withServers<T>(
   }
   const forget = closeOnSignal(close)
   try {
-    return await work(await startServers(dir, kind, log, cleanups))
+    return await work(dir, cleanups)
   } finally {
     forget()
     await close()
