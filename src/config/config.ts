@@ -1,5 +1,6 @@
+import type { Grant } from '../core/access.ts'
 import type { AlertSource } from '../core/alert.ts'
-import type { Role } from '../core/person.ts'
+import type { PersonRole } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Channel, SlackApp } from './channels.ts'
 import type { Secret } from './secret.ts'
@@ -43,6 +44,8 @@ export interface Config {
   hooks: Partial<Record<AlertSource, HookCredentials>>
   /** The actions for which `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
   auto: { kind: string; connection: string }[]
+  /** What each person may see and do. Absent: everybody may see everything, and groups say who may decide. */
+  access?: Grant[]
   /** The minimum that every approval needs, whatever a runbook says. */
   policy: Policy
   /** How long an incident waits for a connection that is down. */
@@ -163,7 +166,7 @@ export interface Person {
   keys: string[]
   groups: string[]
   /** What this person may do. If absent, the role is `operator`. */
-  role?: Role
+  role?: PersonRole
   /** The id of this person's Slack user. */
   slack?: string
   /** The channels that get a message when an incident that this person opened ends. */

@@ -6,6 +6,7 @@ import { defined } from '../core/defined.ts'
 import { parseDuration } from '../core/duration.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { decodeTextFile } from '../core/text-file.ts'
+import { unknownInAccess } from './access-schema.ts'
 import { assembleChannel, assembleSlackApp } from './channels.ts'
 import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
@@ -40,6 +41,7 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
     ...unknownConnections(checked.value),
     ...unknownChannels(checked.value),
     ...unknownInPolicy(checked.value),
+    ...unknownInAccess(checked.value),
     ...impossibleSignIn(checked.value),
   ].map((p) => ({
     ...read.position(p.path),
@@ -184,7 +186,7 @@ function assemble(
       sessionLastsMs: parseDuration(value.pages.sessionLasts)!,
       ...defined({ temporalUi: value.pages.temporalUi }),
     },
-    ...defined({ environment: value.environment }),
+    ...defined({ environment: value.environment, access: value.access?.map((one) => defined(one)) }),
     ...(value.oidc ? { oidc: assembleOidc(value.oidc, secret) } : {}),
     warnings,
   }

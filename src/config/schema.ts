@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { alertRule, hooks } from './alert-schema.ts'
 import { channels, groups, slack } from './channel-schema.ts'
-import { ROLES } from '../core/person.ts'
+import { PERSON_ROLES } from '../core/person.ts'
+import { grant } from './access-schema.ts'
 import { DEFAULT_CHECK_MEMORY_MB, PAGE_COLOURS } from './config.ts'
 import { connection } from './connection-schema.ts'
 import { address, duration, names, publicKey, reference, secret } from './field-types.ts'
@@ -26,10 +27,10 @@ const person = z.strictObject({
     .describe('Public keys of this person. They verify the decisions that the person signs with `runbook sign`.'),
   groups: z.array(plain).default([]).describe('Groups of this person. `approval.by` of a runbook names groups.'),
   role: z
-    .enum(ROLES)
+    .enum(PERSON_ROLES)
     .default('operator')
     .describe(
-      '`viewer`: may only read. `operator`: may also open incidents and act on them, and decide where `groups` permit it.',
+      '`viewer`: may only read, whatever `access` grants. `operator`: may also open incidents and act on them, and decide where `groups` permit it; with a section `access`, only as far as it grants this.',
     ),
   login: plain.optional().describe('The name of this person at the identity provider, if it is different.'),
   slack: plain
@@ -220,6 +221,13 @@ export const configSchema = z.strictObject({
     .default([])
     .describe(
       'Actions that may be applied without an approval when the runbook sets `approval: auto`. Actions that are not listed always need an approval.',
+    ),
+  access: z
+    .array(grant)
+    .min(1, 'write at least one grant, or leave the section out')
+    .optional()
+    .describe(
+      'What each person may see and do. A person has the rights of all grants that name the person or a group of the person; without one, the person sees nothing. Who may approve is restricted by these grants, by the runbook and by `policy` together. If the section is absent, everybody sees everything, and `people.<name>.role` and the groups say what a person may do. A change is in force a few seconds later, without a restart.',
     ),
   environment: plain
     .optional()

@@ -1,13 +1,13 @@
-/** The roles. `viewer`: may only read. `operator`: may also open incidents and act on them, and decide where their groups permit it. */
-export const ROLES = ['viewer', 'operator'] as const
-export type Role = (typeof ROLES)[number]
+/** The roles that `people` of the configuration can give. `viewer` may only read, whatever `access` of the configuration grants. */
+export const PERSON_ROLES = ['viewer', 'operator'] as const
+export type PersonRole = (typeof PERSON_ROLES)[number]
 
 /** A person who may decide: a person under `people` in the configuration, or a person who logged in with the identity provider. */
 export interface Person {
   name: string
   groups: string[]
   /** What this person may do. If absent, the role is `operator`. */
-  role?: Role
+  role?: PersonRole
   /** The SHA-256 of the bearer token, as 64 lower-case hex digits. Absent if this person cannot log in with a token. */
   tokenHash?: string
   /** The e-mail addresses that this person uses in git commits. */

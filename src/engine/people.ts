@@ -14,7 +14,7 @@ export function decidersOf({ people, config }: { people: People; config: Config 
     people,
     breakGlass: config.breakGlass,
     oidc: config.oidc !== undefined,
-    ...defined({ pages: config.url }),
+    ...defined({ pages: config.url, access: config.access }),
     policy: config.policy,
     decisionsPerIncident: config.limits.perIncident,
   }

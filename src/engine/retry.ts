@@ -6,7 +6,7 @@ import { readableInputs, readIncident } from '../history/incidents.ts'
 import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
 import { requireBelowLimit } from './incident-actions.ts'
-import { trigger } from './trigger.ts'
+import { triggerAs } from './visible.ts'
 
 /**
  * Opens an incident that is linked to a closed one and has the same type and inputs. It uses the present version of the runbook. If another
@@ -19,7 +19,7 @@ export async function retryIncident(engine: Engine, person: Person, id: string):
   // Each retry is an event of the closed incident, even if it only joins an incident that is open.
   await transaction(engine.database, (connection) => requireBelowLimit(connection, engine, id, person, 'retries'))
   const requester = `person:${person.name}`
-  const accepted = await trigger(engine, { type, inputs: readableInputs(id, inputs), requester, parent: id })
+  const accepted = await triggerAs(engine, person, { type, inputs: readableInputs(id, inputs), parent: id })
   const { incident, created } = accepted
   await recordEvents(engine.database, id, [{ actor: requester, kind: 'retried', data: { incident, created } }])
   return accepted

@@ -9,7 +9,7 @@ import { transaction, type Connection, type Database } from '../history/database
 import { recordEvents } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
 import { readClaims, type DecisionClaims, type DecisionRequest, type PasskeySignature } from './decision-schema.ts'
-import { ineligible, type DecisionContext } from './eligible.ts'
+import { decidedSubject, ineligible, type DecisionContext } from './eligible.ts'
 import {
   approvedTargets,
   lockGate,
@@ -108,9 +108,10 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
       return { decided: await currentStatus(connection, gate), fresh: false }
     const { proposal } = gate
     const terms = demandedTerms(proposal, await termsInForce(connection, dependencies.policy, proposal))
+    const subject = await decidedSubject(connection, dependencies, incident)
     const proven = await prove(connection, dependencies.keyring, signed, 'new')
     const refusal =
-      refuse({ incident, gate, now, terms, deciders: dependencies }, proven, claims, person) ??
+      refuse({ incident, gate, now, terms, subject, deciders: dependencies }, proven, claims, person) ??
       (await usedBefore(connection, claims)) ??
       (await tooMany(connection, incident.id, claims, dependencies))
     if (refusal) {

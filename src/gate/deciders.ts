@@ -1,3 +1,4 @@
+import type { Grant } from '../core/access.ts'
 import type { People, Person } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
 import type { DecisionClaims } from './decision-schema.ts'
@@ -7,6 +8,8 @@ import type { DecisionClaims } from './decision-schema.ts'
  */
 export interface Deciders {
   people: People
+  /** What each person may see and do. Absent: the groups of a gate and the policy alone say who may decide. */
+  access?: readonly Grant[]
   /** The policy: the minimum that every approval needs. */
   policy: Policy
   /** Groups whose members may decide alone, with a reason. */

@@ -1,7 +1,10 @@
+import { includesRole, roleOver, type Subject } from '../core/access.ts'
 import type { Person } from '../core/person.ts'
 import { policyName, type PolicyTerms } from '../core/policy.ts'
 import { proposedStrength, type ProposedApproval } from '../core/proposal.ts'
 import { isAtLeast, strongerOf, type Strength } from '../core/strength.ts'
+import type { Queryable } from '../history/database.ts'
+import { subjectOfPlan } from '../history/subjects.ts'
 import type { Deciders } from './deciders.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 import type { SignedClaims } from './keyring.ts'
@@ -14,7 +17,18 @@ export interface DecisionContext {
   now: Date
   /** The demands of the policy on this approval (`policy-terms.ts`). */
   terms: PolicyTerms | undefined
-  deciders: Pick<Deciders, 'breakGlass' | 'pages'>
+  /** What the grants of `access` are compared with; undefined if there is no such section, or if the plan cannot be read. */
+  subject: Subject | undefined
+  deciders: Pick<Deciders, 'access' | 'breakGlass' | 'pages'>
+}
+
+/** The subject of an incident's plan for `DecisionContext`. It is read only if grants restrict who may decide. */
+export async function decidedSubject(
+  db: Queryable,
+  { access }: Pick<Deciders, 'access'>,
+  { planDigest }: Pick<LockedIncident, 'planDigest'>,
+): Promise<Subject | undefined> {
+  return access && subjectOfPlan(db, planDigest)
 }
 
 /** The parts of a signed decision on which it depends who may make it. */
@@ -28,12 +42,14 @@ interface EligibleClaims {
  * for every permit.
  */
 export function ineligible(
-  { incident, gate, now, terms, deciders }: DecisionContext,
+  { incident, gate, now, terms, subject, deciders }: DecisionContext,
   signed: EligibleClaims,
   person: Person,
 ): string | undefined {
   const { decision, breakGlass: alone } = signed.claims
   if (person.role === 'viewer') return `${person.name} has the role "viewer", which may only read`
+  if (!includesRole(roleOver(deciders.access, person, subject ?? 'everything'), 'approver'))
+    return `${person.name} has no role that may decide on proposals of the runbook ${incident.runbook}. The roles are set in runbook.config.yaml, under "access".`
   if (decision === 'approve') {
     const why =
       tooWeak({ incident, gate, terms, deciders }, signed.strength, person) ??
@@ -55,7 +71,7 @@ export function ineligible(
 
 /** Why the proof of this approval is not strong enough. Break-glass does not lift this rule. */
 function tooWeak(
-  { incident, gate, terms, deciders }: Omit<DecisionContext, 'now'>,
+  { incident, gate, terms, deciders }: Omit<DecisionContext, 'now' | 'subject'>,
   given: Strength,
   { name }: Person,
 ): string | undefined {

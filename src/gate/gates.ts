@@ -112,17 +112,22 @@ export async function readShownGates(db: Queryable, incident: string): Promise<S
   return shownGates(found.rows)
 }
 
-/** Gates without an end: those that accept decisions (`open`), or those whose time is over (`overdue`). */
+/**
+ * Gates without an end: those that accept decisions (`open`), or those whose time is over (`overdue`). `plans`: only those of incidents with
+ * these plans; null: all.
+ */
 export async function readUndecidedGates(
   db: Queryable,
   stateNow: 'open' | 'overdue',
+  plans: string[] | null,
   limit: number,
   first: 'newest' | 'oldest' = 'newest',
 ): Promise<ShownGates> {
   const found = await db.query<RawGateRow>(
     `SELECT ${COLUMNS} FROM runbook.gates WHERE state = 'open' AND ${STATE_NOW} = $3
+       AND ($4::text[] IS NULL OR incident IN (SELECT id FROM runbook.incidents WHERE plan_digest = ANY ($4)))
      ORDER BY extract(epoch FROM opened_at) * $2 LIMIT $1`,
-    [limit, first === 'oldest' ? 1 : -1, stateNow],
+    [limit, first === 'oldest' ? 1 : -1, stateNow, plans],
   )
   return shownGates(found.rows)
 }

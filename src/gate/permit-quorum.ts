@@ -2,7 +2,7 @@ import { describeTerms, type PolicyTerms } from '../core/policy.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
 import type { Connection, Database } from '../history/database.ts'
 import { deciderOf } from './deciders.ts'
-import { ineligible } from './eligible.ts'
+import { decidedSubject, ineligible } from './eligible.ts'
 import { approvedTargets, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
 import type { Keyring } from './keyring.ts'
 import { prove, removedPasskeys, type ProvenClaims } from './passkeys.ts'
@@ -69,9 +69,10 @@ async function countedVotes(
     connection,
     verified.flatMap(({ claims }) => claims.passkey?.id ?? []),
   )
+  const subject = await decidedSubject(connection, rules, incident)
   const mayDecide = (signed: ProvenClaims) => {
     const person = deciderOf(rules, signed.claims)
-    const context = { incident, gate, now, terms, deciders: rules }
+    const context = { incident, gate, now, terms, subject, deciders: rules }
     return person !== undefined && ineligible(context, signed, person) === undefined
   }
   return verified

@@ -53,11 +53,16 @@ export async function readFollowUps(db: Queryable, incident: string): Promise<Fo
   return found.rows
 }
 
-/** The open follow-ups of all incidents. Those that are due first come first, and those without a date come last. */
-export async function readOpenFollowUps(db: Queryable, limit: number): Promise<FollowUpRow[]> {
+/**
+ * The open follow-ups of all incidents, or only of incidents with these plans. Those that are due first come first, and those without a
+ * date come last.
+ */
+export async function readOpenFollowUps(db: Queryable, plans: string[] | null, limit: number): Promise<FollowUpRow[]> {
   const found = await db.query<FollowUpRow>(
-    `SELECT ${COLUMNS} FROM runbook.follow_ups WHERE closed_at IS NULL ORDER BY follow_ups.due, incident, number LIMIT $1`,
-    [limit],
+    `SELECT ${COLUMNS} FROM runbook.follow_ups WHERE closed_at IS NULL
+       AND ($2::text[] IS NULL OR incident IN (SELECT id FROM runbook.incidents WHERE plan_digest = ANY ($2)))
+     ORDER BY follow_ups.due, incident, number LIMIT $1`,
+    [limit, plans],
   )
   return found.rows
 }

@@ -126,6 +126,8 @@ export interface IncidentFilter {
   type?: string
   /** Lists only incidents with a number below this one. */
   before?: number
+  /** Lists only incidents of these plans. Null: of all. */
+  plans: string[] | null
   limit: number
 }
 
@@ -133,32 +135,38 @@ export interface IncidentFilter {
 export async function listIncidents(db: Queryable, filter: IncidentFilter): Promise<IncidentRow[]> {
   const found = await db.query<RawIncidentRow>(
     `SELECT ${COLUMNS} FROM runbook.incidents
-     WHERE ($1::text IS NULL OR (closed_at IS NULL AND $1 = 'open') OR (closed_at IS NOT NULL AND $1 = 'closed')) AND ($2::text IS NULL OR type = $2) AND ($3::bigint IS NULL OR number < $3)
+     WHERE ($1::text IS NULL OR (closed_at IS NULL AND $1 = 'open') OR (closed_at IS NOT NULL AND $1 = 'closed')) AND ($2::text IS NULL OR type = $2) AND ($3::bigint IS NULL OR number < $3) AND ($5::text[] IS NULL OR plan_digest = ANY ($5))
      ORDER BY number DESC LIMIT $4`,
-    [filter.state ?? null, filter.type ?? null, filter.before ?? null, filter.limit],
+    [filter.state ?? null, filter.type ?? null, filter.before ?? null, filter.limit, filter.plans],
   )
   return found.rows.map(incidentOf)
 }
 
-/** Incidents of the last week that failed or were escalated, latest first. */
-export async function listAnnounced(db: Queryable, limit: number): Promise<IncidentRow[]> {
+/** Incidents of the last week that failed or were escalated, latest first. `plans`: only those of these plans; null: all. */
+export async function listAnnounced(db: Queryable, plans: string[] | null, limit: number): Promise<IncidentRow[]> {
   const found = await db.query<RawIncidentRow>(
     `SELECT ${COLUMNS} FROM runbook.incidents
      WHERE outcome IN ('failed', 'escalated') AND closed_at > clock_timestamp() - interval '7 days'
+       AND ($2::text[] IS NULL OR plan_digest = ANY ($2))
      ORDER BY closed_at DESC LIMIT $1`,
-    [limit],
+    [limit, plans],
   )
   return found.rows.map(incidentOf)
 }
 
-/** The incidents that follow an incident: retries, handoffs, and those that undo it, oldest first. */
+/**
+ * The incidents that follow an incident: retries, handoffs, and those that undo it, oldest first. `plans`: only those of these plans; null:
+ * all.
+ */
 export async function readChildren(
   db: Queryable,
   parent: string,
+  plans: string[] | null,
 ): Promise<Pick<IncidentRow, 'id' | 'type' | 'state' | 'outcome'>[]> {
   const found = await db.query<Pick<IncidentRow, 'id' | 'type' | 'state' | 'outcome'>>(
-    'SELECT id, type, state, outcome FROM runbook.incidents WHERE parent = $1 ORDER BY number LIMIT $2',
-    [parent, MAX_CHILDREN],
+    `SELECT id, type, state, outcome FROM runbook.incidents
+     WHERE parent = $1 AND ($3::text[] IS NULL OR plan_digest = ANY ($3)) ORDER BY number LIMIT $2`,
+    [parent, MAX_CHILDREN, plans],
   )
   return found.rows
 }

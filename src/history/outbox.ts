@@ -263,12 +263,14 @@ export async function readUndelivered(db: Queryable, incident: string): Promise<
 /** Messages that a channel has not accepted yet and that are sent again, oldest first. */
 export async function readPending(
   db: Queryable,
+  plans: string[] | null,
   limit: number,
 ): Promise<(Pick<Undelivered, 'channel' | 'attempts' | 'since'> & { incident: string })[]> {
   const found = await db.query<Pick<Undelivered, 'channel' | 'attempts' | 'since'> & { incident: string }>(
     `SELECT incident, channel, attempts, since FROM runbook.outbox WHERE ended_at IS NULL AND problem IS NOT NULL
+       AND ($2::text[] IS NULL OR incident IN (SELECT id FROM runbook.incidents WHERE plan_digest = ANY ($2)))
      ORDER BY since LIMIT $1`,
-    [limit],
+    [limit, plans],
   )
   return found.rows
 }

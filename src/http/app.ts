@@ -1,7 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Role } from '../core/access.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Session } from '../engine/sessions.ts'
+
+/** A session with the role of its person over what the route shows; undefined if the person has none. */
+export interface SignedIn extends Session {
+  role?: Role | undefined
+}
 
 /** The variables in the context of a route. */
 export interface ApiEnv {
@@ -9,7 +15,7 @@ export interface ApiEnv {
     /** Set only in routes whose callers are people (`access.ts`). */
     person: Person
     /** Set only in pages that need a session. */
-    session: Session
+    session: SignedIn
     /** Counts a failed authentication for the caller's address, and returns the error to throw. */
     limitFailures: (error: unknown) => unknown
   }

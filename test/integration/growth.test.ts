@@ -9,7 +9,7 @@ import { readDatabaseSettings } from '../../src/engine/setup/doctor-database.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { undoIncident } from '../../src/engine/undo.ts'
 import { readEvidenceByRef } from '../../src/engine/views/evidence.ts'
-import { listFollowUps } from '../../src/engine/views/follow-ups.ts'
+import { listOpenFollowUps } from '../../src/engine/views/follow-ups.ts'
 import { inboxOf } from '../../src/engine/views/inbox.ts'
 import { incidentForReader } from '../../src/engine/views/incident-for-reader.ts'
 import { listDetectors, reportDetection } from '../../src/engine/views/detection.ts'
@@ -122,17 +122,17 @@ async function useEverything(): Promise<void> {
     idempotencyKey: 'test:1',
   })
   const waiting = await world.atGate(incident)
-  await openGates(database)
+  await openGates(database, null)
   await inboxOf(engine, operator!)
   await incidentForReader(engine, incident, operator!, 60)
   await readMetrics(database)
-  await runbookStatistics(database, ['things', 'sampled'])
+  await runbookStatistics(database, ['things', 'sampled'], null)
   await acknowledge(engine, operator!, incident)
   await claim(engine, operator!, incident)
   await addNote(engine, operator!, incident, 'a note')
   await addFollowUp(engine, operator!, incident, { text: 'raise the limit', owner: 'platform' })
   await closeFollowUp(engine, operator!, incident, { number: 1, result: 'raised' })
-  await listFollowUps(database)
+  await listOpenFollowUps(database, null)
   await giveFeedback(engine, operator!, incident, { helped: 'yes' })
   await world.decide(waiting, 'operator')
   await withdrawDecision(engine, operator!, { gate: waiting.rounds[0]!.gate!.id })
@@ -156,8 +156,8 @@ async function useEverything(): Promise<void> {
   await readEvidenceByRef(database, retried, review.evidence[0]!.ref)
   await readEvents(database, retried, 5)
   for (const filter of [{}, { state: 'open' }, { state: 'closed' }, { type: 'things' }, { before: 20_000 }] as const)
-    await listIncidents(database, { limit: 100, ...filter })
-  await listIncidents(database, { limit: 100, state: 'open', type: 'things', before: FILLED_INCIDENTS })
+    await listIncidents(database, { limit: 100, plans: null, ...filter })
+  await listIncidents(database, { limit: 100, plans: null, state: 'open', type: 'things', before: FILLED_INCIDENTS })
   await world.addThings('sampled', 's1')
   for (const state of ['bad', 'bad', 'good']) {
     await world.things.query(`UPDATE things SET state = $1 WHERE grp = 'sampled'`, [state])

@@ -12,6 +12,7 @@ import { digest } from '../../gate/decision-schema.ts'
 import { decideGate } from '../decide-gate.ts'
 import type { Engine } from '../engine.ts'
 import { acknowledge } from '../incident-actions.ts'
+import { requireRoleOverIncident } from '../visible.ts'
 import { readCard } from '../messages/card.ts'
 
 /** The person who clicked, and the workspace from which Slack sends the click. */
@@ -58,8 +59,9 @@ export async function answerClick(engine: Engine, app: SlackApp, payload: unknow
   if (sent.type === 'view_submission') {
     const { private_metadata: value, state } = sent.view
     const comment = state.values.reason.reason.value ?? ''
-    const text = await answerOf(engine, app, sent, (person) =>
-      decideOn(engine, person, targetOf(value), { decision: 'reject', comment }, request),
+    const target = targetOf(value)
+    const text = await answerOf(engine, app, sent, target, (person) =>
+      decideOn(engine, person, target, { decision: 'reject', comment }, request),
     )
     return { response_action: 'update', view: answerForm(text) }
   }
@@ -68,7 +70,9 @@ export async function answerClick(engine: Engine, app: SlackApp, payload: unknow
   // Slack reports a click on a button that only opens a page, too.
   if (button === undefined) return {}
   const target = targetOf(value ?? '')
-  const text = await answerOf(engine, app, sent, (person) => press(engine, app, person, button, target, sent, request))
+  const text = await answerOf(engine, app, sent, target, (person) =>
+    press(engine, app, person, button, target, sent, request),
+  )
   if (text !== '') await answerTo(app, sent.response_url, { response_type: 'ephemeral', text: slackText(text) })
   const card = await readCard(engine, target.gate)
   const isOutdated = card && (!card.isOpen || (button !== 'acknowledge' && card.noButtons !== undefined))
@@ -81,6 +85,7 @@ async function answerOf(
   engine: Engine,
   app: SlackApp,
   { user: { id: slackUser, team_id: home }, team }: Pick<Click, 'user' | 'team'>,
+  { gate }: Target,
   act: (person: Person) => Promise<string>,
 ): Promise<string> {
   // In a channel that two workspaces share, a click of a member of the other workspace arrives through this workspace.
@@ -90,8 +95,8 @@ async function answerOf(
   const person = name === undefined ? undefined : engine.people[name]
   if (!person)
     return `Nothing was done: no person in the configuration has the Slack user ${slackUser}. Add "slack: ${slackUser}" to the person under "people" in runbook.config.yaml.`
-  if (person.role === 'viewer') return `Nothing was done: ${person.name} has the role "viewer", which may only read.`
   try {
+    await requireRoleOverIncident(engine, person, incidentOfGate(gate), 'operator')
     return await act(person)
   } catch (error) {
     if (isRunbookError(error) && error.code !== 'RUNBOOK_UNREACHABLE') return `Nothing was done: ${error.message}`

@@ -2,7 +2,7 @@ import type { Person } from '../../core/person.ts'
 import type { Config } from '../../config/config.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import type { Strength } from '../../core/strength.ts'
-import { demandedStrength, ineligible, type DecisionContext } from '../../gate/eligible.ts'
+import { decidedSubject, demandedStrength, ineligible, type DecisionContext } from '../../gate/eligible.ts'
 import { readDecidedIncident, readShownGates, type GateRow } from '../../gate/gates.ts'
 import { demandedTerms, needsMorePeople, termsInForce } from '../../gate/policy-terms.ts'
 import type { Queryable } from '../../history/database.ts'
@@ -27,12 +27,15 @@ export async function gateDeciders(
   reader: Person,
 ): Promise<GateDeciders> {
   const { proposal } = gate
+  const incident = await readDecidedIncident(db, gate.incident)
+  const deciders = decidersOf(engine)
   const context: DecisionContext = {
-    incident: await readDecidedIncident(db, gate.incident),
+    incident,
     gate,
     now: new Date(),
     terms: demandedTerms(proposal, await termsInForce(db, engine.config.policy, proposal)),
-    deciders: decidersOf(engine),
+    subject: await decidedSubject(db, deciders, incident),
+    deciders,
   }
   const demanded = demandedStrength(gate, context.terms)
   const keyed = demanded === 'login' ? new Set<string>() : await peopleWithPasskeys(db, engine.config)

@@ -1,5 +1,6 @@
 import type { Queryable } from '../../history/database.ts'
 import { readFeedback, readFollowUps, readOpenFollowUps, type FollowUpRow } from '../../history/follow-ups.ts'
+import type { VisiblePlans } from '../visible.ts'
 import { isoTime } from './iso-time.ts'
 import type { FeedbackView, FollowUpView } from './view-types.ts'
 
@@ -16,10 +17,14 @@ export function followUpView({ body, person, at, closedAt, ...row }: FollowUpRow
   }
 }
 
-/** The follow-ups of one incident. Without an incident, the open follow-ups of all incidents; those that are due first come first. */
-export async function listFollowUps(db: Queryable, incident?: string): Promise<FollowUpView[]> {
-  const rows = incident === undefined ? await readOpenFollowUps(db, MAX_OPEN) : await readFollowUps(db, incident)
-  return rows.map(followUpView)
+/** The follow-ups of one incident. */
+export async function listFollowUps(db: Queryable, incident: string): Promise<FollowUpView[]> {
+  return (await readFollowUps(db, incident)).map(followUpView)
+}
+
+/** The open follow-ups of all incidents that the reader may see; those that are due first come first. */
+export async function listOpenFollowUps(db: Queryable, plans: VisiblePlans): Promise<FollowUpView[]> {
+  return (await readOpenFollowUps(db, plans, MAX_OPEN)).map(followUpView)
 }
 
 export async function listFeedback(db: Queryable, incident: string): Promise<FeedbackView[]> {

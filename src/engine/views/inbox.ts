@@ -4,6 +4,7 @@ import { readPending } from '../../history/outbox.ts'
 import { snapshot, type Queryable } from '../../history/database.ts'
 import { listAnnounced, readIncident } from '../../history/incidents.ts'
 import type { Engine } from '../engine.ts'
+import { visiblePlans, type VisiblePlans } from '../visible.ts'
 import { gateDeciders, type GateDeciders } from './deciders.ts'
 import { isoTime } from './iso-time.ts'
 import { listIncidents, summaryOf } from './list.ts'
@@ -46,15 +47,16 @@ const MAX_ESCALATED = 20
 const MAX_UNDELIVERED = 20
 
 export async function inboxOf(engine: Pick<Engine, 'database' | 'people' | 'config'>, reader: Person): Promise<Inbox> {
+  const plans = await visiblePlans(engine, reader)
   return snapshot(engine.database, async (db) => {
-    const found = await readUndecidedGates(db, 'open', MAX_GATES + 1, 'oldest')
-    const late = await readUndecidedGates(db, 'overdue', MAX_GATES + 1, 'oldest')
+    const found = await readUndecidedGates(db, 'open', plans, MAX_GATES + 1, 'oldest')
+    const late = await readUndecidedGates(db, 'overdue', plans, MAX_GATES + 1, 'oldest')
     const gates: WaitingGate[] = []
     for (const row of found.gates.slice(0, MAX_GATES))
       gates.push({ ...(await undecided(db, row)), deciders: await gateDeciders(db, engine, row, reader) })
     const overdue: UndecidedGate[] = []
     for (const row of late.gates.slice(0, MAX_GATES)) overdue.push(await undecided(db, row))
-    const active = await listIncidents(db, { state: 'open', limit: MAX_ACTIVE + 1 })
+    const active = await listIncidents(db, { state: 'open', limit: MAX_ACTIVE + 1, plans })
     return {
       mine: gates.filter((one) => isMine(one, reader)),
       others: gates.filter((one) => !isMine(one, reader)),
@@ -62,8 +64,8 @@ export async function inboxOf(engine: Pick<Engine, 'database' | 'people' | 'conf
       unreadable: [...found.unreadable, ...late.unreadable],
       active: active.slice(0, MAX_ACTIVE),
       truncated: active.length > MAX_ACTIVE || [found, late].some((list) => list.gates.length > MAX_GATES),
-      escalated: (await listAnnounced(db, MAX_ESCALATED)).map(summaryOf),
-      undelivered: await undelivered(db),
+      escalated: (await listAnnounced(db, plans, MAX_ESCALATED)).map(summaryOf),
+      undelivered: await undelivered(db, plans),
     }
   })
 }
@@ -78,6 +80,6 @@ function isMine({ gate, deciders }: WaitingGate, { name }: Person): boolean {
   return !gate.decisions.some((one) => one.person === name && !one.withdrawn)
 }
 
-async function undelivered(db: Queryable): Promise<Inbox['undelivered']> {
-  return (await readPending(db, MAX_UNDELIVERED)).map(({ since, ...one }) => ({ ...one, since: isoTime(since) }))
+async function undelivered(db: Queryable, plans: VisiblePlans): Promise<Inbox['undelivered']> {
+  return (await readPending(db, plans, MAX_UNDELIVERED)).map(({ since, ...one }) => ({ ...one, since: isoTime(since) }))
 }

@@ -3,6 +3,7 @@ import { readShownGates } from '../../gate/gates.ts'
 import { snapshot } from '../../history/database.ts'
 import { readEvents } from '../../history/incidents.ts'
 import type { Engine } from '../engine.ts'
+import { visiblePlans } from '../visible.ts'
 import { gateDeciders, type GateDeciders } from './deciders.ts'
 import { incidentGraph, type Graph } from './graph.ts'
 import { incidentView } from './show.ts'
@@ -37,8 +38,9 @@ export async function incidentForReader(
   reader: Person,
   maxEvents: number,
 ): Promise<IncidentForReader> {
+  const plans = await visiblePlans(engine, reader)
   return snapshot(engine.database, async (db) => {
-    const view = await incidentView(db, id)
+    const view = await incidentView(db, id, plans)
     const gate = view.closedAt === null ? view.rounds.at(-1)?.gate : undefined
     const row = (await readShownGates(db, id)).gates.find((one) => one.id === gate?.id && one.stateNow === 'open')
     const events = await readEvents(db, id)
@@ -51,7 +53,7 @@ export async function incidentForReader(
               gate,
               widened: row.escalatedAt !== null,
               deciders: await gateDeciders(db, engine, row, reader),
-              record: await trackRecord(db, view.runbook, row),
+              record: await trackRecord(db, view.runbook, row, plans),
             }
           : undefined,
       graph: await incidentGraph(db, view),

@@ -5,6 +5,7 @@ import { formatPlace } from '../../core/place.ts'
 import { ALL_TARGETS } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { IncidentRow } from '../../history/incidents.ts'
+import type { VisiblePlans } from '../visible.ts'
 import { isoTime } from './iso-time.ts'
 import type { RecurrenceView } from './view-types.ts'
 
@@ -14,17 +15,21 @@ const MAX_COMPARED = 50
 const ROUNDS = [1, 2, 3]
 const MAX_SHOWN = 20
 
-/** Other incidents of the same type in which the same cause held, or a remedy was proposed for the same target; newest first. */
+/**
+ * Other incidents of the same type in which the same cause held, or a remedy was proposed for the same target; newest first. `plans`: only
+ * those of these plans; null: all.
+ */
 export async function recurrencesOf(
   db: Queryable,
   { id, type, key }: Pick<IncidentRow, 'id' | 'type' | 'key'>,
+  plans: VisiblePlans,
 ): Promise<RecurrenceView[]> {
   const found = await db.query<{ id: string; key: string; openedAt: Date; outcome: Outcome | null }>(
     `SELECT id, key, opened_at AS "openedAt", outcome FROM runbook.incidents WHERE number IN (
        (SELECT number FROM runbook.incidents WHERE type = $1 ORDER BY number DESC LIMIT $3)
        UNION (SELECT number FROM runbook.incidents WHERE key = $2 AND type = $1 ORDER BY number DESC LIMIT $3))
-     AND id <> $4 ORDER BY number DESC`,
-    [type, key, MAX_COMPARED, id],
+     AND id <> $4 AND ($5::text[] IS NULL OR plan_digest = ANY ($5)) ORDER BY number DESC`,
+    [type, key, MAX_COMPARED, id, plans],
   )
   const facts = await readFacts(db, [id, ...found.rows.map((row) => row.id)])
   const own = facts.get(id) ?? NOTHING

@@ -1,6 +1,7 @@
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { verifyChain } from '../../history/chain.ts'
 import { readEventsInBatches } from '../../history/incidents.ts'
+import type { VisiblePlans } from '../visible.ts'
 import { deviationOf } from './deviations.ts'
 import { listEvidence, readEvidenceInBatches, type EvidenceEntry } from './evidence.ts'
 import { listFeedback, listFollowUps } from './follow-ups.ts'
@@ -28,10 +29,10 @@ export interface ReviewParts {
 /**
  * Everything about an incident, from the engine's database alone: complete even after Temporal deleted its history. The
  * short parts and the lengths of the long parts are read in one snapshot. The long parts can be read later, because
- * their rows never change.
+ * their rows never change. `plans`: of other incidents, the review names only those of these plans; null: all.
  */
-export async function openReview(database: Database, id: string): Promise<ReviewParts> {
-  const { upTo, places, lastNote, ...rest } = await snapshot(database, (db) => readHead(db, id))
+export async function openReview(database: Database, id: string, plans: VisiblePlans = null): Promise<ReviewParts> {
+  const { upTo, places, lastNote, ...rest } = await snapshot(database, (db) => readHead(db, id, plans))
   return {
     ...rest,
     events: upTo,
@@ -54,8 +55,8 @@ interface Head extends Pick<ReviewParts, 'head' | 'graph' | 'acknowledged'> {
   lastNote: string
 }
 
-async function readHead(db: Queryable, id: string): Promise<Head> {
-  const incident = await incidentView(db, id)
+async function readHead(db: Queryable, id: string, plans: VisiblePlans): Promise<Head> {
+  const incident = await incidentView(db, id, plans)
   const faults = await verifyChain(db, id)
   const last = await db.query<{ seq: string; note: string }>(
     `SELECT (SELECT coalesce(max(seq), 0) FROM runbook.events WHERE incident = $1) AS seq,
@@ -74,7 +75,7 @@ async function readHead(db: Queryable, id: string): Promise<Head> {
       deviations,
       followUps: await listFollowUps(db, id),
       feedback: await listFeedback(db, id),
-      recurrences: await recurrencesOf(db, incident),
+      recurrences: await recurrencesOf(db, incident, plans),
     },
     graph: await incidentGraph(db, incident),
     acknowledged,

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../core/incident.ts'
 import type { Queryable } from '../../history/database.ts'
+import type { VisiblePlans } from '../visible.ts'
 import { isoTime } from './iso-time.ts'
 import type { RunbookStatistics } from './view-types.ts'
 
@@ -18,9 +19,14 @@ interface Row {
 
 /**
  * How the latest incidents of each type ended, and how long they took; a type without incidents has the count 0. The order is that of the
- * index of types and times: by number, PostgreSQL reads all incidents to find those of a rare type.
+ * index of types and times: by number, PostgreSQL reads all incidents to find those of a rare type. `plans`: only
+ * incidents of these plans are counted; null: all.
  */
-export async function runbookStatistics(db: Queryable, types: string[]): Promise<Map<string, RunbookStatistics>> {
+export async function runbookStatistics(
+  db: Queryable,
+  types: string[],
+  plans: VisiblePlans,
+): Promise<Map<string, RunbookStatistics>> {
   const found = new Map<string, RunbookStatistics>()
   for (let from = 0; from < types.length; from += MAX_TYPES) {
     const some = types.slice(from, from + MAX_TYPES)
@@ -28,8 +34,8 @@ export async function runbookStatistics(db: Queryable, types: string[]): Promise
       `SELECT t.type, i.outcome, i.opened_at AS "openedAt", i.acknowledged_at AS "acknowledgedAt", i.closed_at AS "closedAt"
        FROM unnest($1::text[]) AS t (type) CROSS JOIN LATERAL (
          SELECT outcome, opened_at, acknowledged_at, closed_at FROM runbook.incidents
-         WHERE type = t.type ORDER BY opened_at DESC LIMIT $2) i`,
-      [some, COUNTED_INCIDENTS],
+         WHERE type = t.type AND ($3::text[] IS NULL OR plan_digest = ANY ($3)) ORDER BY opened_at DESC LIMIT $2) i`,
+      [some, COUNTED_INCIDENTS, plans],
     )
     for (const type of some) found.set(type, statisticsOf(rows.rows.filter((row) => row.type === type)))
   }

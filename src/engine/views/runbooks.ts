@@ -4,6 +4,7 @@ import type { Catalogue } from '../catalogue.ts'
 import type { Engine } from '../engine.ts'
 import { isoTime } from './iso-time.ts'
 import { isUndo } from '../undo-plan.ts'
+import type { VisiblePlans } from '../visible.ts'
 import type { IncidentSummary, RunbookVersion, RunbookView, ShownIncident } from './view-types.ts'
 
 /** The loaded runbooks, by name. */
@@ -38,13 +39,19 @@ export function runbookNow(
   return loaded.planDigest === incident.planDigest ? 'same' : 'changed'
 }
 
-/** The versions of a runbook that incidents used, and the version that is loaded now; newest first. Throws `RUNBOOK_NOT_FOUND`. */
+/**
+ * The versions of a runbook that incidents used, and the version that is loaded now; newest first. `plans`: of the versions
+ * that incidents used, only these; null: all. Throws `RUNBOOK_NOT_FOUND`.
+ */
 export async function runbookVersions(
   { database, catalogue }: Pick<Engine, 'database' | 'catalogue'>,
   name: string,
+  plans: VisiblePlans,
 ): Promise<RunbookVersion[]> {
   const loaded = catalogue.byName.get(name)?.planDigest
-  const used = (await listVersions(database, name)).map(({ storedAt, ...one }) => ({
+  const stored = await listVersions(database, name)
+  const visible = stored.filter(({ planDigest }) => plans === null || plans.includes(planDigest))
+  const used = visible.map(({ storedAt, ...one }) => ({
     ...one,
     firstUsedAt: isoTime(storedAt),
     loaded: one.planDigest === loaded,

@@ -23,6 +23,7 @@ import { alertView } from './alerts.ts'
 import { readStoredObject } from '../../core/stored-json.ts'
 import { readChildren, readEvents, readIncident, type IncidentRow, type ManualStep } from '../../history/incidents.ts'
 import { readUndelivered } from '../../history/outbox.ts'
+import type { VisiblePlans } from '../visible.ts'
 import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
@@ -30,13 +31,16 @@ import type { CheckView, GateView, IncidentView, RoundView } from './view-types.
 /** Thousands of alerts can join one incident; the view lists only the latest of them. */
 const MAX_ALERTS = 50
 
-/** An incident with its rounds, from the engine's database alone. Throws `RUNBOOK_NOT_FOUND`. */
-export async function showIncident(database: Database, id: string): Promise<IncidentView> {
-  return snapshot(database, (db) => incidentView(db, id))
+/**
+ * An incident with its rounds, from the engine's database alone. `plans`: of the incidents that follow it, the view has only those of these
+ * plans; null: all. Throws `RUNBOOK_NOT_FOUND`.
+ */
+export async function showIncident(database: Database, id: string, plans: VisiblePlans = null): Promise<IncidentView> {
+  return snapshot(database, (db) => incidentView(db, id, plans))
 }
 
 /** Like `showIncident`, but reads in the snapshot of the caller. */
-export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
+export async function incidentView(db: Queryable, id: string, plans: VisiblePlans): Promise<IncidentView> {
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
   const { gates, unreadable } = await readShownGates(db, id)
@@ -58,7 +62,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     ...summary,
     ...(unreadable.length > 0 ? { unreadable: [...(summary.unreadable ?? []), ...unreadable] } : {}),
     rounds,
-    children: await readChildren(db, id),
+    children: await readChildren(db, id, plans),
     alerts: (await readAlerts(db, id, MAX_ALERTS)).map(alertView),
     manualSteps: summary.manualSteps.map((step) => withInstructions(step, gates)),
     controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),

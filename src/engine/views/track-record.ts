@@ -3,6 +3,7 @@ import { placesInRounds } from '../../core/place.ts'
 import { ALL_TARGETS } from '../../core/proposal.ts'
 import type { GateRow } from '../../gate/gates.ts'
 import type { Queryable } from '../../history/database.ts'
+import type { VisiblePlans } from '../visible.ts'
 import { isoTime } from './iso-time.ts'
 
 /** The results of a remedy in its last uses, at most 20. */
@@ -14,7 +15,7 @@ export interface TrackRecord {
   /** The median time of the healthy uses from the first permit to the verification; null if there are none. */
   medianMs: number | null
   lastUsedAt: string | null
-  /** The latest incident in which the remedy did not help. */
+  /** The latest incident in which the remedy did not help; null if there is none, or if the reader may not see it. */
   lastFailure: string | null
   /** The proposed targets to which the remedy was never applied. Empty for a remedy without targets. */
   newTargets: string[]
@@ -24,7 +25,16 @@ const MAX_USES = 20
 /** The maximum number of permits of one use: one for each target, at most `maxTargets`. */
 const MAX_PERMITS = 500
 
-export async function trackRecord(db: Queryable, runbook: string, gate: GateRow): Promise<TrackRecord> {
+/**
+ * The counts include all uses of the remedy, because an approver must not see a better record than there is. `plans`: an incident is named
+ * only if it has one of these plans; null: always.
+ */
+export async function trackRecord(
+  db: Queryable,
+  runbook: string,
+  gate: GateRow,
+  plans: VisiblePlans,
+): Promise<TrackRecord> {
   const remedy = `${runbook}/${gate.remedy}`
   const uses = await readUses(db, remedy)
   const verified = uses.filter((use) => use.held !== undefined)
@@ -35,13 +45,18 @@ export async function trackRecord(db: Queryable, runbook: string, gate: GateRow)
     healthy: healthy.length,
     medianMs: median(healthy.map(({ tookMs }) => tookMs)),
     lastUsedAt: uses[0] ? isoTime(uses[0].at) : null,
-    lastFailure: verified.find((use) => use.held === false)?.incident ?? null,
+    lastFailure: verified.find((use) => use.held === false && mayName(use, plans))?.incident ?? null,
     newTargets: await readNewTargets(db, remedy, gate),
   }
 }
 
+function mayName({ planDigest }: Use, plans: VisiblePlans): boolean {
+  return plans === null || plans.includes(planDigest)
+}
+
 interface Use {
   incident: string
+  planDigest: string
   at: Date
   /** Whether the condition of the verification held; undefined if there was no verification. */
   held: boolean | undefined
@@ -50,16 +65,24 @@ interface Use {
 
 /** The last uses, the latest first. */
 async function readUses(db: Queryable, remedy: string): Promise<Use[]> {
-  const found = await db.query<{ incident: string; at: Date; body: string | null; verifiedAt: string | null }>(
+  const found = await db.query<{
+    incident: string
+    planDigest: string
+    at: Date
+    body: string | null
+    verifiedAt: string | null
+  }>(
     `WITH latest AS (SELECT gate, issued_at FROM runbook.permits WHERE remedy = $1 ORDER BY issued_at DESC LIMIT $2),
        used AS (SELECT gate, min(issued_at) AS at FROM latest GROUP BY gate ORDER BY at DESC LIMIT $3)
-     SELECT g.incident, u.at, e.body, e.at AS "verifiedAt" FROM used u JOIN runbook.gates g ON g.id = u.gate
+     SELECT g.incident, i.plan_digest AS "planDigest", u.at, e.body, e.at AS "verifiedAt"
+     FROM used u JOIN runbook.gates g ON g.id = u.gate JOIN runbook.incidents i ON i.id = g.incident
      LEFT JOIN runbook.events e ON e.incident = g.incident AND e.place = ($4::text[])[g.round]
      ORDER BY u.at DESC`,
     [remedy, MAX_PERMITS, MAX_USES, placesInRounds('verified')],
   )
-  return found.rows.map(({ incident, at, body, verifiedAt }) => ({
+  return found.rows.map(({ incident, planDigest, at, body, verifiedAt }) => ({
     incident,
+    planDigest,
     at,
     held: body === null ? undefined : heldIn(body),
     tookMs: verifiedAt === null ? 0 : Date.parse(verifiedAt) - at.getTime(),

@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono'
 import { z } from 'zod'
 import { isRunbookError, messageOf } from '../../core/errors.ts'
+import { describeGrant, grantsOf, includesRole, type Grant } from '../../core/access.ts'
 import type { Engine } from '../../engine/engine.ts'
 import {
   beginRegistration,
@@ -40,22 +41,40 @@ async function accountPage(c: Context<ApiEnv>, engine: Engine): Promise<Response
   const page = pageContext(engine, session)
   const passkeys = await passkeysOf(engine.database, session.person.name)
   const { groups, role = 'operator' } = session.person
+  const { access } = engine.config
   const children = (
     <>
       <h1>My account</h1>
       <p>
-        <strong>{session.person.name}</strong>, {role}, {groups.length > 0 ? `in ${groups.join(', ')}` : 'in no group'}
+        <strong>{session.person.name}</strong>, {access !== undefined && role === 'operator' ? '' : `${role}, `}
+        {groups.length > 0 ? `in ${groups.join(', ')}` : 'in no group'}
       </p>
+      {access && <Roles grants={grantsOf(access, session.person)} />}
       <h2>Passkeys</h2>
       <p>
         Some approvals need a passkey: your device signs exactly the proposal that you approve. The signature stays with
         the decision.
       </p>
       <PasskeyList passkeys={passkeys} session={session} now={page.now} />
-      {role !== 'viewer' && <NewPasskey site={siteOf(engine)} {...await registrationOf(engine, session)} />}
+      {includesRole(session.role, 'operator') && (
+        <NewPasskey site={siteOf(engine)} {...await registrationOf(engine, session)} />
+      )}
     </>
   )
   return answerPage(c, { page, title: 'My account', passkeys: true, children })
+}
+
+/** The roles of the person according to the section `access` of the configuration. */
+function Roles({ grants }: { grants: Grant[] }) {
+  if (grants.length === 0)
+    return <p class="notice">You have no role, so you see nothing. Somebody who edits "access" can give you one.</p>
+  return (
+    <ul class="list">
+      {grants.map((grant) => (
+        <li>{describeGrant(grant)}</li>
+      ))}
+    </ul>
+  )
 }
 
 function PasskeyList({ passkeys, session, now }: { passkeys: Passkey[]; session: Session; now: number }) {

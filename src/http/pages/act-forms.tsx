@@ -1,6 +1,6 @@
 import type { GateView, IncidentView } from '../../engine/views/view-types.ts'
 import { PostForm } from './layout.tsx'
-import type { PageContext } from './page-context.ts'
+import { mayAct, type PageContext } from './page-context.ts'
 import { Countdown, Data, incidentPath } from './words.tsx'
 
 /**
@@ -12,7 +12,7 @@ export const ANSWER = 'answer.'
 /** The forms to claim the incident and to add a note. */
 export function ActForms({ view, page }: { view: IncidentView; page: PageContext }) {
   const { person } = page.session!
-  if (person.role === 'viewer') return null
+  if (!mayAct(page)) return null
   const path = incidentPath(view.id)
   return (
     <details class="card">
@@ -35,7 +35,7 @@ export function ActForms({ view, page }: { view: IncidentView; page: PageContext
 
 /** What can be done after an incident: run its runbook again, or propose to undo what it changed. Each opens a new incident. */
 export function AfterForms({ view, page }: { view: IncidentView; page: PageContext }) {
-  if (view.closedAt === null || page.session!.person.role === 'viewer') return null
+  if (view.closedAt === null || !mayAct(page)) return null
   const isApplied = view.rounds.some(({ effects }) => effects.some(({ result }) => result === 'applied'))
   return (
     <details class="card">
@@ -56,7 +56,7 @@ export function AfterForms({ view, page }: { view: IncidentView; page: PageConte
 export function WithdrawForm({ id, gate, page }: { id: string; gate: GateView; page: PageContext }) {
   const { person } = page.session!
   const isMine = gate.decisions.some((one) => one.person === person.name && !one.withdrawn)
-  if (!isMine || person.role === 'viewer' || (gate.state !== 'open' && gate.state !== 'approved')) return null
+  if (!isMine || !mayAct(page) || (gate.state !== 'open' && gate.state !== 'approved')) return null
   return (
     <PostForm action={`${incidentPath(id)}/withdraw`} session={page.session!}>
       <input type="hidden" name="gate" value={gate.id} />
@@ -87,7 +87,7 @@ export function StepCard({ id, step, page }: { id: string; step: Step; page: Pag
       <p>
         The remedy stops in <Countdown until={step.until} now={page.now} />.
       </p>
-      {page.session!.person.role !== 'viewer' && (
+      {mayAct(page) && (
         <PostForm action={`${incidentPath(id)}/done`} session={page.session!} class="stack">
           <input type="hidden" name="action" value={step.action} />
           <input type="hidden" name="target" value={step.target} />

@@ -1,7 +1,7 @@
 import { cutText } from '../../core/storable.ts'
 import type { ReviewParts } from '../../engine/views/review.ts'
 import type { Review, TimelineEntry } from '../../engine/views/view-types.ts'
-import type { PageContext } from './page-context.ts'
+import { mayAct, type PageContext } from './page-context.ts'
 import { FeedbackForm, FollowUpForms, NoteForm } from './review-forms.tsx'
 import { FeedbackList, FollowUps, ReviewSummary, Similar, StoryEntry } from './review-parts.tsx'
 import { Data, IncidentLink, incidentPath, plural, Time } from './words.tsx'
@@ -49,7 +49,7 @@ function short(text: string): string {
 export function ReviewPage({ review, story, page }: { review: ReviewParts; story: Story; page: PageContext }) {
   const { incident, followUps, feedback, recurrences } = review.head
   const path = `${incidentPath(incident.id)}/review`
-  const mayWrite = page.session!.person.role !== 'viewer'
+  const mayWrite = mayAct(page)
   return (
     <>
       <p>

@@ -11,6 +11,7 @@ import { closeFollowUpRequest, followUpRequest, noteRequest } from '../../engine
 import { reviewJson } from '../../engine/views/review-json.ts'
 import { reviewMarkdown } from '../../engine/views/review-markdown.ts'
 import { openReview } from '../../engine/views/review.ts'
+import { visiblePlans } from '../../engine/visible.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import type { Problem } from '../problem.ts'
 import type { SendReview } from '../send-review.ts'
@@ -91,7 +92,7 @@ const numberParam = z.object({ number: z.coerce.number().int().min(1).max(999_99
 async function answerReview(c: Context<ApiEnv>, engine: Engine, problem?: Problem): Promise<Response> {
   const id = requireIncidentId(c)
   const after = Number(/^\d{1,9}$/.exec(c.req.query('after') ?? '0')?.[0] ?? 0)
-  const review = await openReview(engine.database, id)
+  const review = await openReview(engine.database, id, await visiblePlans(engine, c.get('person')))
   const story = await readStory(review, after)
   const page = pageContext(engine, c.get('session'))
   const children = (

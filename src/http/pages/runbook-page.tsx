@@ -8,6 +8,7 @@ import { listIncidents } from '../../engine/views/list.ts'
 import { COUNTED_INCIDENTS, runbookStatistics } from '../../engine/views/runbook-statistics.ts'
 import { runbookVersions } from '../../engine/views/runbooks.ts'
 import type { DetectionReport, DetectorView, RunbookStatistics, RunbookVersion } from '../../engine/views/view-types.ts'
+import type { VisiblePlans } from '../../engine/visible.ts'
 import type { Problem } from '../problem.ts'
 import { DataTable } from './data-table.tsx'
 import { Graph } from './graph.tsx'
@@ -32,14 +33,19 @@ interface RunbookFacts {
   report: DetectionReport['runbooks'][number] | undefined
 }
 
-export async function readRunbookFacts(engine: Engine, { name, incident, detect }: Plan): Promise<RunbookFacts> {
+/** `plans`: of the incidents and versions, only those of these plans; null: all. */
+export async function readRunbookFacts(
+  engine: Engine,
+  { name, incident, detect }: Plan,
+  plans: VisiblePlans,
+): Promise<RunbookFacts> {
   const { database } = engine
   const detectors = detect ? await listDetectors(engine) : []
   const report = detect ? await reportDetection(engine, { runbook: name, sinceMs: REPORT_MS }) : undefined
   return {
-    statistics: (await runbookStatistics(database, [incident])).get(incident)!,
-    incidents: await listIncidents(database, { type: incident, limit: MAX_INCIDENTS }),
-    versions: await runbookVersions(engine, name),
+    statistics: (await runbookStatistics(database, [incident], plans)).get(incident)!,
+    incidents: await listIncidents(database, { type: incident, limit: MAX_INCIDENTS, plans }),
+    versions: await runbookVersions(engine, name, plans),
     detector: detectors.find(({ runbook }) => runbook === name),
     report: report?.runbooks[0],
   }

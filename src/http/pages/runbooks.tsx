@@ -7,9 +7,9 @@ import type { LoadedRunbook } from '../../engine/catalogue.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { previewRunbook, type Preview } from '../../engine/preview.ts'
 import { readInputs } from '../../engine/read-inputs.ts'
-import { trigger } from '../../engine/trigger.ts'
 import { runbookStatistics } from '../../engine/views/runbook-statistics.ts'
 import { listRunbooks } from '../../engine/views/runbooks.ts'
+import { triggerAs, visibleCatalogue, visibleFiles, visiblePlans } from '../../engine/visible.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { Slots } from '../limits.ts'
 import { problemOf, type Problem } from '../problem.ts'
@@ -32,14 +32,15 @@ export function runbookPageRoutes(engine: Engine): Hono<ApiEnv> {
   const slots = new Slots('previews', PREVIEWS)
   app.get('/runbooks', async (c) => {
     const page = pageContext(engine, c.get('session'))
-    const runbooks = listRunbooks(engine)
+    const person = c.get('person')
+    const runbooks = listRunbooks({ catalogue: visibleCatalogue(engine, person) })
     const statistics = await runbookStatistics(
       engine.database,
       runbooks.map(({ incident }) => incident),
+      await visiblePlans(engine, person),
     )
-    const children = (
-      <RunbookList runbooks={runbooks} statistics={statistics} problems={engine.files.problems} now={page.now} />
-    )
+    const { problems } = visibleFiles(engine, person)
+    const children = <RunbookList runbooks={runbooks} statistics={statistics} problems={problems} now={page.now} />
     return answerPage(c, { page, title: 'Runbooks', children })
   })
   app.get('/runbooks/:name', (c) => answerRunbook(c, engine))
@@ -50,8 +51,8 @@ export function runbookPageRoutes(engine: Engine): Hono<ApiEnv> {
     const given = inputsOf(form)
     try {
       const person = c.get('person')
-      const accepted = await trigger(engine, {
-        ...{ type: plan.incident, inputs: given, requester: `person:${person.name}` },
+      const accepted = await triggerAs(engine, person, {
+        ...{ type: plan.incident, inputs: given },
         idempotencyKey: `${person.name}:page:${form.request}`,
       })
       return c.redirect(incidentPath(accepted.incident), 303)
@@ -109,7 +110,7 @@ async function answerRunbook(
   problem?: Problem,
 ): Promise<Response> {
   const runbook = loadedRunbook(c, engine)
-  const facts = await readRunbookFacts(engine, runbook.plan)
+  const facts = await readRunbookFacts(engine, runbook.plan, await visiblePlans(engine, c.get('person')))
   const page = pageContext(engine, c.get('session'))
   const children = <RunbookPage {...{ runbook, facts, page, given, problem }} request={randomUUID()} />
   return answerPage(

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { includesRole } from '../../core/access.ts'
 import { isRunbookError } from '../../core/errors.ts'
-import type { Person } from '../../core/person.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Frozen } from '../../engine/freeze.ts'
 import { freezeAs, unfreezeAs } from '../../engine/freeze-as-person.ts'
@@ -31,7 +31,7 @@ export function statusRoutes(engine: Engine): Hono<ApiEnv> {
   const answer = async (c: Context<ApiEnv>, notices: Notices = {}) => {
     const page = pageContext(engine, c.get('session'))
     const status = await readStatus(engine)
-    const children = <StatusPage {...{ status, page, notices }} temporal={await temporal()} person={c.get('person')} />
+    const children = <StatusPage {...{ status, page, notices }} temporal={await temporal()} />
     const title = status.freeze ? 'Frozen: status of the engine' : 'Status of the engine'
     const code = (notices.refused?.status ?? 200) as ContentfulStatusCode
     return answerPage(c, { page, title, live: { every: RELOAD_SECONDS }, back: '/status', children }, code)
@@ -68,11 +68,11 @@ interface StatusPageProps {
   status: Status
   temporal: string | null
   page: PageContext
-  person: Person
   notices: Notices
 }
 
-function StatusPage({ status, temporal, page, person, notices }: StatusPageProps) {
+function StatusPage({ status, temporal, page, notices }: StatusPageProps) {
+  const needed = status.freeze ? 'admin' : 'operator'
   return (
     <>
       <h1>Status of the engine</h1>
@@ -92,10 +92,13 @@ function StatusPage({ status, temporal, page, person, notices }: StatusPageProps
         <div id="freeze" data-live>
           <FreezeState status={status} now={page.now} />
         </div>
-        {person.role === 'viewer' ? (
-          <p class="small">Your role "viewer" may not turn the freeze on or off.</p>
-        ) : (
+        {includesRole(page.session?.role, needed) ? (
           <FreezeForm status={status} page={page} />
+        ) : (
+          <p class="small">
+            Your role "{page.session?.role}" may not turn the freeze {status.freeze ? 'off' : 'on'}: this needs the role
+            "{needed}".
+          </p>
         )}
       </section>
       <div id="status" data-live>

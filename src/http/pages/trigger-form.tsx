@@ -1,6 +1,6 @@
 import type { InputSpec, Plan } from '../../core/plan.ts'
 import { PostForm } from './layout.tsx'
-import type { PageContext } from './page-context.ts'
+import { mayAct, type PageContext } from './page-context.ts'
 import { runbookPath } from './runbook-list.tsx'
 import { Data } from './words.tsx'
 
@@ -20,7 +20,7 @@ interface TriggerProps {
 
 /** The inputs of a runbook as a form, which shows what it would do now or opens an incident. */
 export function TriggerForm({ plan, page, given, request }: TriggerProps) {
-  if (page.session!.person.role === 'viewer') return <p>Your role "viewer" may not open incidents.</p>
+  if (!mayAct(page)) return <p>Your role "viewer" may not open incidents.</p>
   const path = runbookPath(plan.name)
   return (
     <PostForm action={`${path}/preview`} session={page.session!} class="stack">

@@ -4,6 +4,7 @@ import { RunbookError } from '../../core/errors.ts'
 import { visibleText } from '../../core/displayable.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { runbookSource } from '../../engine/views/runbooks.ts'
+import { visibleCatalogue } from '../../engine/visible.ts'
 import type { ApiEnv } from '../app.ts'
 import { answerPage } from './layout.tsx'
 import { pageContext } from './page-context.ts'
@@ -20,7 +21,7 @@ export async function answerVersion(c: Context<ApiEnv>, engine: Engine): Promise
   if (!/^[0-9a-f]{64}$/.test(digest))
     throw new RunbookError('RUNBOOK_NOT_FOUND', 'this address does not name a version: it must end with a digest')
   const { source } = await runbookSource(engine, name, digest)
-  const loaded = engine.catalogue.byName.get(name)
+  const loaded = visibleCatalogue(engine, c.get('person')).byName.get(name)
   const page = pageContext(engine, c.get('session'))
   const children = (
     <>

@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { addFollowUp, closeFollowUp, giveFeedback } from '../../engine/follow-ups.ts'
-import { listFeedback, listFollowUps } from '../../engine/views/follow-ups.ts'
+import { listFeedback, listFollowUps, listOpenFollowUps } from '../../engine/views/follow-ups.ts'
 import { followUpView } from '../../engine/views/review-schemas.ts'
+import { visiblePlans } from '../../engine/visible.ts'
 import { readIncident } from '../../history/incidents.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
@@ -55,7 +56,10 @@ const feedback = createRoute({
 export function followUpRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const { database } = engine
   const app = newApp()
-  app.openapi(open, async (c) => c.json({ followUps: await listFollowUps(database) }, 200))
+  app.openapi(open, async (c) => {
+    const plans = await visiblePlans(engine, c.get('person'))
+    return c.json({ followUps: await listOpenFollowUps(database, plans) }, 200)
+  })
   app.openapi(ofIncident, async (c) => {
     const { id } = await readIncident(database, c.req.valid('param').id)
     return c.json({ followUps: await listFollowUps(database, id) }, 200)

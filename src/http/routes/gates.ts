@@ -6,6 +6,7 @@ import { openGates } from '../../engine/views/open-gates.ts'
 import { showIncident } from '../../engine/views/show.ts'
 import { decided, withdrawn } from '../../engine/views/view-schemas.ts'
 import type { IncidentView } from '../../engine/views/view-types.ts'
+import { visiblePlans } from '../../engine/visible.ts'
 import { withdrawDecision } from '../../engine/withdraw-decision.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
@@ -54,7 +55,10 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const gate = gateOf(id, request.gate, await showIncident(engine.database, id))
     return c.json(await withdrawDecision(engine, c.get('person'), { ...request, gate }), 200)
   })
-  app.openapi(listGates, async (c) => c.json(await openGates(engine.database), 200))
+  app.openapi(listGates, async (c) => {
+    const plans = await visiblePlans(engine, c.get('person'))
+    return c.json(await openGates(engine.database, plans), 200)
+  })
   return app
 }
 

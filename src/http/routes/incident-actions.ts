@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../engine/incident-actions.ts'
 import { showIncident } from '../../engine/views/show.ts'
 import { incidentView } from '../../engine/views/view-schemas.ts'
+import { visiblePlans } from '../../engine/visible.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { cancelBody, incidentParams, noteBody } from '../request-schemas.ts'
@@ -48,23 +49,23 @@ export function incidentActionRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   app.openapi(ack, async (c) => {
     const { id } = c.req.valid('param')
     await acknowledge(engine, c.get('person'), id)
-    return c.json(await showIncident(engine.database, id), 200)
+    return c.json(await showIncident(engine.database, id, await visiblePlans(engine, c.get('person'))), 200)
   })
   app.openapi(claimRoute, async (c) => {
     const { id } = c.req.valid('param')
     await claim(engine, c.get('person'), id)
-    return c.json(await showIncident(engine.database, id), 200)
+    return c.json(await showIncident(engine.database, id, await visiblePlans(engine, c.get('person'))), 200)
   })
   app.openapi(cancel, async (c) => {
     const { id } = c.req.valid('param')
     await cancelIncident(engine, c.get('person'), id, c.req.valid('json')?.comment)
-    return c.json(await showIncident(engine.database, id), 200)
+    return c.json(await showIncident(engine.database, id, await visiblePlans(engine, c.get('person'))), 200)
   })
   app.openapi(note, async (c) => {
     const { id } = c.req.valid('param')
     const { text, about } = c.req.valid('json')
     await addNote(engine, c.get('person'), id, text, about)
-    return c.json(await showIncident(engine.database, id), 200)
+    return c.json(await showIncident(engine.database, id, await visiblePlans(engine, c.get('person'))), 200)
   })
   return app
 }

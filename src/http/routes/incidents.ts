@@ -7,8 +7,8 @@ import { retryIncident } from '../../engine/retry.ts'
 import { runbookNow } from '../../engine/views/runbooks.ts'
 import { showIncident } from '../../engine/views/show.ts'
 import { accepted, shownIncident } from '../../engine/views/view-schemas.ts'
-import { trigger } from '../../engine/trigger.ts'
 import { undoIncident } from '../../engine/undo.ts'
+import { triggerAs, visibleFiles, visiblePlans } from '../../engine/visible.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { idempotencyHeader, incidentParams, listQuery, triggerBody } from '../request-schemas.ts'
@@ -62,21 +62,37 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const person = c.get('person')
     // The stored key begins with the person's name, because two people may choose the same key.
     const idempotencyKey = key === undefined ? undefined : `${person.name}:${key}`
-    const requester = `person:${person.name}`
-    return c.json(await trigger(engine, defined({ type, inputs, requester, idempotencyKey })), 200)
+    return c.json(await triggerAs(engine, person, defined({ type, inputs, idempotencyKey })), 200)
   })
   app.openapi(list, async (c) => {
     const { state, type, cursor, limit } = c.req.valid('query')
     const before = cursor === undefined ? undefined : Number(cursor)
-    const incidents = await listIncidents(engine.database, defined({ limit: limit + 1, state, type, before }))
+    const plans = await visiblePlans(engine, c.get('person'))
+    const incidents = await listIncidents(engine.database, {
+      plans,
+      limit: limit + 1,
+      ...defined({ state, type, before }),
+    })
     const page = incidents.slice(0, limit)
     const next = incidents.length > limit ? page.at(-1)!.id.slice('INC-'.length) : null
-    return c.json({ incidents: page, next, files: engine.files }, 200)
+    return c.json({ incidents: page, next, files: visibleFiles(engine, c.get('person')) }, 200)
   })
   app.openapi(show, async (c) => {
-    const view = await showIncident(engine.database, c.req.valid('param').id)
+    const view = await showIncident(
+      engine.database,
+      c.req.valid('param').id,
+      await visiblePlans(engine, c.get('person')),
+    )
     const cannotApprove = await whyNobodyCanApprove(engine, view.id)
-    return c.json({ ...view, runbookNow: runbookNow(engine.catalogue, view), cannotApprove, files: engine.files }, 200)
+    return c.json(
+      {
+        ...view,
+        runbookNow: runbookNow(engine.catalogue, view),
+        cannotApprove,
+        files: visibleFiles(engine, c.get('person')),
+      },
+      200,
+    )
   })
   app.openapi(retry, async (c) => c.json(await retryIncident(engine, c.get('person'), c.req.valid('param').id), 200))
   app.openapi(undo, async (c) => c.json(await undoIncident(engine, c.get('person'), c.req.valid('param').id), 200))

@@ -7,6 +7,7 @@ import {
   runbookStatistics as statisticsSchema,
   runbookView,
 } from '../../engine/views/runbook-schemas.ts'
+import { visibleCatalogue, visibleFiles, visiblePlans } from '../../engine/visible.ts'
 import { digest } from '../../gate/decision-schema.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
@@ -55,17 +56,22 @@ const source = createRoute({
 
 export function runbookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  app.openapi(list, (c) => c.json({ runbooks: listRunbooks(engine), files: engine.files }, 200))
+  app.openapi(list, (c) => {
+    const runbooks = listRunbooks({ catalogue: visibleCatalogue(engine, c.get('person')) })
+    return c.json({ runbooks, files: visibleFiles(engine, c.get('person')) }, 200)
+  })
   app.openapi(one, (c) => {
     return c.json(runbookNamed(engine, c.req.valid('param').name), 200)
   })
   app.openapi(statistics, async (c) => {
     const { incident } = runbookNamed(engine, c.req.valid('param').name)
-    return c.json((await runbookStatistics(engine.database, [incident])).get(incident)!, 200)
+    const plans = await visiblePlans(engine, c.get('person'))
+    return c.json((await runbookStatistics(engine.database, [incident], plans)).get(incident)!, 200)
   })
-  app.openapi(versions, async (c) =>
-    c.json({ versions: await runbookVersions(engine, c.req.valid('param').name) }, 200),
-  )
+  app.openapi(versions, async (c) => {
+    const plans = await visiblePlans(engine, c.get('person'))
+    return c.json({ versions: await runbookVersions(engine, c.req.valid('param').name, plans) }, 200)
+  })
   app.openapi(source, async (c) => {
     const { name, digest: planDigest } = c.req.valid('param')
     return c.json(await runbookSource(engine, name, planDigest), 200)

@@ -44,6 +44,7 @@ test('every section and field has a description, and each kind of connection is 
     'hooks.generic',
     'hooks.generic.basic',
     'auto',
+    'access',
     'policy',
     'policy.match',
     'limits',
