@@ -344,6 +344,31 @@ describe('a click', () => {
     expect(await gateOf(card.id)).toMatchObject({ state: 'open', decisions: [] })
   })
 
+  test('of a person whose grants do not cover the incident does nothing, and does not say more than that', async () => {
+    const card = await waiting()
+    const grant = (role: 'operator' | 'approver', types: string[]) => {
+      world.engine.config.access = [{ role, people: ['operator'], groups: [], types }]
+    }
+    try {
+      for (const button of ['approve', 'reject', 'next-cause', 'acknowledge']) {
+        grant('approver', ['another-type'])
+        slack.answers.length = 0
+        expect(await click(card, button, OPERATOR)).toContain(`incident ${card.id} does not exist`)
+      }
+      grant('operator', ['bad-thing'])
+      slack.answers.length = 0
+      expect(await click(card, 'approve', OPERATOR)).toContain('operator has no role that may decide')
+      expect(slack.forms).toEqual([])
+      expect(await gateOf(card.id)).toMatchObject({ state: 'open', decisions: [] })
+      expect(await showIncident(world.engine.database, card.id)).toMatchObject({ acknowledgedBy: null })
+      grant('approver', ['bad-thing'])
+      await click(card, 'approve', OPERATOR)
+      expect(await gateOf(card.id)).toMatchObject({ state: 'approved' })
+    } finally {
+      delete world.engine.config.access
+    }
+  })
+
   test('on a gate that was decided, or on another proposal, is answered, and takes the buttons away', async () => {
     const card = await waiting()
     await click(card, 'approve', LEAD)

@@ -11,6 +11,7 @@ import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } f
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorOutbox } from './doctor-outbox.ts'
 import { POSTGRES_LIMITS, type PostgresLimits } from './doctor-connection-limits.ts'
+import { checkGrants } from './doctor-access.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { doctorDetection } from './doctor-detection.ts'
 import { checkHooks } from './doctor-hooks.ts'
@@ -70,7 +71,12 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     ...runbooks,
     ...connections,
     ...(catalogue
-      ? [...checkEscalation(config, catalogue), ...checkPolicy(config, catalogue), ...checkHooks(config, catalogue)]
+      ? [
+          ...checkEscalation(config, catalogue),
+          ...checkPolicy(config, catalogue),
+          ...checkGrants(config, catalogue),
+          ...checkHooks(config, catalogue),
+        ]
       : []),
   ]
 }

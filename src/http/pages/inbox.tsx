@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import type { Child } from 'hono/jsx'
+import { roleOver } from '../../core/access.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { inboxOf, type Inbox, type UndecidedGate, type WaitingGate } from '../../engine/views/inbox.ts'
 import type { IncidentSummary } from '../../engine/views/view-types.ts'
@@ -17,7 +18,8 @@ export function inboxRoutes(engine: Engine): Hono<ApiEnv> {
     const inbox = await inboxOf(engine, c.get('person'))
     const page = pageContext(engine, c.get('session'))
     const title = `${waitingCount(inbox) > 0 ? `(${waitingCount(inbox)}) ` : ''}Inbox`
-    const children = <InboxPage inbox={inbox} now={page.now} />
+    const seesAll = roleOver(engine.config.access, c.get('person'), 'everything') !== undefined
+    const children = <InboxPage inbox={inbox} seesAll={seesAll} now={page.now} />
     return answerPage(c, { page, title, live: { every: RELOAD_SECONDS }, children })
   })
   return app
@@ -27,7 +29,8 @@ function waitingCount({ mine, active }: Inbox): number {
   return mine.length + active.filter(({ manualSteps }) => manualSteps.length > 0).length
 }
 
-function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
+/** `seesAll`: whether the person may see the whole installation, and so its status. */
+function InboxPage({ inbox, seesAll, now }: { inbox: Inbox; seesAll: boolean; now: number }) {
   const steps = inbox.active.filter(({ manualSteps }) => manualSteps.length > 0)
   const waiting = new Set([...inbox.mine, ...inbox.others, ...inbox.overdue].map(({ incident }) => incident.id))
   const active = inbox.active.filter(({ id }) => !waiting.has(id) && !steps.some((one) => one.id === id))
@@ -38,12 +41,16 @@ function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
         <a class="button" href="/runbooks">
           Runbooks
         </a>
-        <a class="button" href="/status">
-          Status of the engine
-        </a>
-        <a class="button" href="/insights">
-          Insights
-        </a>
+        {seesAll && (
+          <>
+            <a class="button" href="/status">
+              Status of the engine
+            </a>
+            <a class="button" href="/insights">
+              Insights
+            </a>
+          </>
+        )}
       </p>
       <Section title="Waits for you" empty="Nothing waits for you." count={inbox.mine.length + steps.length}>
         {inbox.mine.map((one) => (
