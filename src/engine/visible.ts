@@ -87,12 +87,11 @@ export function noSuchIncident(id: string): RunbookError {
 }
 
 export function roleTooWeak({ name, role }: Person, held: Role | undefined, wanted: Role): RunbookError {
-  const where = role === 'viewer' ? 'under "people"' : 'under "access"'
   const has = held === undefined ? 'has no role here' : `has the role "${held}" here`
   return new RunbookError(
     'RUNBOOK_NOT_ALLOWED',
     role === 'viewer'
-      ? `${name} has the role "viewer", which may only read. The role is set in runbook.config.yaml, ${where}.`
-      : `${name} ${has}, and this needs the role "${wanted}". The roles are set in runbook.config.yaml, ${where}.`,
+      ? `${name} has the role "viewer", which may only read. The role is set in runbook.config.yaml, under "people".`
+      : `${name} ${has}, and this needs the role "${wanted}". The roles are set in runbook.config.yaml, under "access".`,
   )
 }
