@@ -20,7 +20,7 @@ const MAX_ANSWER_MS = 60
 /** How many messages a worker sends at the same time (SENT_AT_ONCE in src/engine/messages/deliver.ts). */
 const SENT_AT_ONCE = 8
 /** A worker that is killed later than this after the answer of the channel has stored the answer, also on a busy machine. */
-const STORED_WITHIN_MS = 500
+const STORED_WITHIN_MS = 2_000
 const SCRIPT = join(import.meta.dirname, '../support/deliver-process.js')
 
 let world: HttpWorld
@@ -121,6 +121,9 @@ test(
       const before = kills[killOf(request)]! - (request.answeredAt ?? Infinity)
       return before > 0 ? [before] : []
     })
+    console.log(
+      `${ids.length} messages delivered, ${kills.length} kills, ${repeated.length} messages repeated: ${repeated.length - storing.length} without an answer, ${storing.length} answered at most ${Math.max(0, ...storing).toFixed(0)} ms before the kill`,
+    )
     expect(Math.max(0, ...storing)).toBeLessThanOrEqual(STORED_WITHIN_MS)
 
     const recorded = await world.engine.database.query<{ incident: string; count: number }>(
@@ -129,9 +132,6 @@ test(
       [ids],
     )
     expect(recorded.rows.map(({ count }) => count)).toEqual(ids.map(() => 1))
-    console.log(
-      `${ids.length} messages delivered, ${kills.length} kills, ${repeated.length} messages repeated: ${repeated.length - storing.length} without an answer, ${storing.length} answered at most ${Math.max(0, ...storing).toFixed(0)} ms before the kill`,
-    )
   },
 )
 
