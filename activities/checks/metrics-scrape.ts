@@ -27,7 +27,8 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
     requireFresh(target, answer)
     if (answer.status !== 200) return unreachable(names, `connection ${connection}: ${path} answered ${answer.status}`)
     if (answer.unread !== undefined) return unreachable(names, `connection ${connection}: ${path}: ${answer.unread}`)
-    const { samples, present, unparsed, isExposition, hasEnd } = await parseMetrics(answer.text, new Set(names), signal)
+    const parsed = await parseMetrics(answer.text, new Set(names), signal)
+    const { samples, present, unparsed, outdated, isExposition, hasEnd } = parsed
     if (!isExposition)
       return unreachable(names, `connection ${connection}: ${path} answered with a page that has no metrics`, true)
     // OpenMetrics requires the last line, so that a text that was cut off is recognised.
@@ -36,6 +37,7 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
       reachable: true,
       missing: names.filter((name) => !present.has(name)),
       unparsed,
+      outdated,
       truncated: answer.truncated || unparsed > 0 || isCut,
       error: null,
     }
@@ -47,5 +49,5 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
 }
 
 function unreachable(names: string[], error: string, reachable = false): JsonObject {
-  return { reachable, rows: [], missing: names, unparsed: 0, truncated: true, error }
+  return { reachable, rows: [], missing: names, unparsed: 0, outdated: 0, truncated: true, error }
 }

@@ -18,6 +18,8 @@ export interface Metrics {
    * value whose own time is not now.
    */
   unparsed: number
+  /** How many samples have a time of their own that is far from now. */
+  outdated: number
   /** Whether the text has a sample or a comment of the metrics format. If not, it is a page of another kind. */
   isExposition: boolean
   /** Whether the text ends with `# EOF`, as OpenMetrics requires. */
@@ -39,7 +41,14 @@ const COMMENT = /^# (?:TYPE|HELP|UNIT) \S|^# EOF/
  * Other work of the process gets its turn in between.
  */
 export async function parseMetrics(text: string, names: ReadonlySet<string>, signal?: AbortSignal): Promise<Metrics> {
-  const metrics: Metrics = { samples: [], present: new Set(), unparsed: 0, isExposition: false, hasEnd: false }
+  const metrics: Metrics = {
+    samples: [],
+    present: new Set(),
+    unparsed: 0,
+    outdated: 0,
+    isExposition: false,
+    hasEnd: false,
+  }
   const series = new Series(metrics)
   const turns = new Turns(signal)
   for (let start = 0, end = 0; start < text.length; start = end + 1) {
@@ -93,8 +102,12 @@ function addLine(line: string, names: ReadonlySet<string>, series: Series): void
   const name = sample?.name ?? mentionedName(line)
   if (name === undefined || !names.has(name)) return
   metrics.present.add(name)
-  if (!sample || !Number.isFinite(sample.value) || !isCurrent(sample.time)) metrics.unparsed++
-  else series.add({ name, labels: sample.labels, value: sample.value })
+  if (!sample || !Number.isFinite(sample.value)) {
+    metrics.unparsed++
+    return
+  }
+  if (!isCurrent(sample.time)) metrics.outdated++
+  series.add({ name, labels: sample.labels, value: sample.value })
 }
 
 /** Whether a value is of now: it has no time of its own, in seconds or milliseconds since 1970, or a recent one. */

@@ -88,9 +88,15 @@ export function withEvidence(scope: Scope, checks: PlanCheck[], found: Evidence[
   for (const [i, check] of checks.entries()) {
     const evidence = found[i]!
     next.values[check.name] = evidence.result ?? null
-    next.states[check.name] = evidence.status !== 'ok' ? 'failed' : evidence.truncated ? 'truncated' : 'ok'
+    next.states[check.name] = stateOf(evidence)
   }
   return next
+}
+
+/** A result with values that are out of date says nothing about the present, so it counts as a check that failed. */
+function stateOf({ status, truncated, result }: Evidence): CheckState {
+  if (status !== 'ok' || (typeof result?.['outdated'] === 'number' && result['outdated'] > 0)) return 'failed'
+  return truncated ? 'truncated' : 'ok'
 }
 
 /** The checks that an expression reads and whose result is missing or truncated, so that its value may be undetermined. */

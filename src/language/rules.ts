@@ -133,7 +133,7 @@ export const RULES = {
 
   // Scenarios
   'missing-result':
-    'The result of a check in a scenario needs all fields of the check kind, except those that follow from a healthy system, nullable fields, and truncated, unparsed, unread and absentFields. Set the other fields once for the whole file, or for all rows in "rows".',
+    'The result of a check in a scenario needs all fields of the check kind, except those that follow from a healthy system, nullable fields, and truncated, unparsed, outdated, unread and absentFields. Set the other fields once for the whole file, or for all rows in "rows".',
 
   // Between runbooks
   'duplicate-runbook': 'Two runbooks have the same name.',

@@ -63,7 +63,7 @@ test('the gate and the effect of a delete name the tables whose rows foreign key
   const cascades = 'deletes rows of shop.items, shop.shipments and changes rows of shop."Order", shop.notes'
   expect(shown.cascades).toBe(cascades)
   expect(shown.warning).toBe(
-    `foreign keys make the database change more than the rows shown: the write also ${cascades}, and the undo may not restore these rows`,
+    `also ${cascades}, because of foreign keys: these rows are not shown, and the undo may not restore them`,
   )
   expect(effect).toMatchObject({
     result: 'applied',

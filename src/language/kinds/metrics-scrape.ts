@@ -4,7 +4,7 @@ export const metricsScrape: Kind = {
   name: 'metrics.scrape',
   access: 'read',
   summary: 'Reads metrics from a Prometheus endpoint.',
-  doc: `One row for each sample of the named metrics. Request the parts of a histogram by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). \`missing\` lists the names without a sample. \`unparsed\` counts lines of the named metrics that cannot be used, because they are malformed, their value is NaN or infinite, their own time is more than 5 minutes from now, or another line has the same name and labels (with another value, neither is used); \`truncated\` is true then, and for an OpenMetrics text without its last line \`# EOF\`.
+  doc: `One row for each sample of the named metrics. Request the parts of a histogram by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). \`missing\` lists the names without a sample. \`unparsed\` counts lines of the named metrics that cannot be used, because they are malformed, their value is NaN or infinite, or another line has the same name and labels (with another value, neither is used); \`truncated\` is true then, and for an OpenMetrics text without its last line \`# EOF\`. \`outdated\` counts samples whose own time is more than 5 minutes from now. They are shown; if there is one, every expression that reads the check is undetermined.
 
 If there is no answer, or its status is not 200, \`reachable\` is false and \`truncated\` is true, so that conclusions from missing samples are undetermined. If the answer is a page without any metric, such as a page to sign in, \`truncated\` is true and \`error\` has the reason. An answer that a cache says is more than 30 s old (the header \`Age\`) fails the check.`,
   parameters: {
@@ -24,6 +24,7 @@ If there is no answer, or its status is not 200, \`reachable\` is false and \`tr
       rows: { list: { object: { name: 'string', labels: 'dyn', value: 'double' } } },
       missing: { list: 'string' },
       unparsed: 'int',
+      outdated: 'int',
       truncated: 'bool',
       error: { nullable: 'string' },
     },

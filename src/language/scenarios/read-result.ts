@@ -120,6 +120,7 @@ export function complete(
 const NOTHING_UNREAD: JsonObject = {
   truncated: false,
   unparsed: 0,
+  outdated: 0,
   unread: 0,
   absentFields: [],
   notRead: [],

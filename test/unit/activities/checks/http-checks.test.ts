@@ -230,6 +230,7 @@ test('metrics are read by name, and missing ones are listed', async () => {
     rows: [{ name: 'depth', labels: { queue: 'q' }, value: 3 }],
     missing: ['nope'],
     unparsed: 0,
+    outdated: 0,
     truncated: false,
     error: null,
   })

@@ -37,12 +37,12 @@ test.each([
   ['of ten minutes ago, in seconds', Date.now() / 1000 - 600],
   ['of tomorrow', Date.now() + 86_400_000],
   ['that is no date', 12],
-])('a value with a time %s is not one of now, and counts as unparsed', async (_, time) => {
+])('a value with a time %s is shown, and counts as outdated', async (_, time) => {
   const metrics = await parseMetrics(
     `depth{queue="a"} 0 ${time}\ndepth{queue="b"} 3 ${Date.now()}\n`,
     new Set(['depth']),
   )
-  expect(metrics).toMatchObject({ samples: [{ labels: { queue: 'b' }, value: 3 }], unparsed: 1 })
+  expect(metrics).toMatchObject({ samples: [{ value: 0 }, { value: 3 }], unparsed: 0, outdated: 1 })
 })
 
 test('a hostile line is parsed in linear time', async () => {
