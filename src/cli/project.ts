@@ -14,6 +14,8 @@ import type { Terminal } from './terminal.ts'
 export interface Project {
   paths: string[]
   options: LoadOptions
+  /** The options with which the engine loads runbooks: `lint` also reports what the policy, groups and credentials lack. */
+  asEngine: LoadOptions
   /** The configuration. Without it, connections, groups and channels are not checked. */
   config?: Config
 }
@@ -30,7 +32,9 @@ export function openProject({ cwd, env }: Terminal, paths: string[]): Project {
       'RUNBOOK_BAD_INPUT',
       `there is no ${missing.join(', ')}. Name a runbook file or a folder with runbooks.`,
     )
-  return { paths: found, options: loadOptions(config), ...defined({ config }) }
+  const options = loadOptions(config)
+  const { connections, channels } = options
+  return { paths: found, options, asEngine: defined({ connections, channels }), ...defined({ config }) }
 }
 
 /** The configuration in `cwd`; else the nearest configuration above the given paths; else the nearest one above `cwd`. */

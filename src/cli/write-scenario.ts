@@ -52,8 +52,8 @@ async function appendTo(terminal: Terminal, review: Review, runbook: LoadedRunbo
 function findRunbook(terminal: Terminal, paths: string[], { incident }: Review): LoadedRunbook | undefined {
   const project = projectOf(terminal, paths)
   if (!project) return undefined
-  const { paths: found, options } = project
-  return loadRunbooks(found.map(runbookOf), options).byName.get(incident.runbook)
+  const { paths: found, asEngine } = project
+  return loadRunbooks(found.map(runbookOf), asEngine).byName.get(incident.runbook)
 }
 
 /** Undefined if no path is named and this folder has no runbooks: a scenario can be printed anywhere. */

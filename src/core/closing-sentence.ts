@@ -62,7 +62,7 @@ const NEVER_APPLY: readonly Outcome[] = ['no-action', 'handed-off']
  */
 export function closingSentence(outcome: Outcome, reason: string, rounds: readonly RemedyDone[]): string {
   const why = reason.replace(/\.$/, '')
-  const done = rounds.filter(({ applied, unknown }) => applied > 0 || unknown > 0).map(doneText)
+  const done = counted(rounds.filter(({ applied, unknown }) => applied > 0 || unknown > 0).map(doneText))
   if (outcome === 'resolved' && done.length > 0) return `${done.join('; then ')}; ${why}`
   if (done.length > 0) return `${why}. What was done: ${done.join('; then ')}${unclear(outcome, rounds)}`
   const refused = rounds
@@ -70,6 +70,17 @@ export function closingSentence(outcome: Outcome, reason: string, rounds: readon
     .map((one) => `${one.remedy} was refused for ${targetsText(one.refused)}`)
   if (refused.length > 0) return `${why}. Nothing was applied: ${refused.join('; then ')}`
   return NEVER_APPLY.includes(outcome) ? reason : `${why}. Nothing was applied`
+}
+
+/** Equal texts that follow each other as one text with their number. */
+function counted(texts: string[]): string[] {
+  const runs: { text: string; times: number }[] = []
+  for (const text of texts) {
+    const last = runs.at(-1)
+    if (last?.text === text) last.times += 1
+    else runs.push({ text, times: 1 })
+  }
+  return runs.map(({ text, times }) => (times === 1 ? text : `${times} times: ${text}`))
 }
 
 function doneText({ remedy, applied, refused, unknown, verified, unseen, manual }: RemedyDone): string {

@@ -152,6 +152,16 @@ describe('an incident', () => {
     expect(main.indexOf('Waits for 2')).toBeLessThan(main.indexOf('<h1'))
   })
 
+  test('does not wait for the reader who has approved, and offers no second approval', async () => {
+    const { id, digest } = await proposed(2)
+    await decide(operator, id, { digest })
+    const { text } = await operator.get(`/incidents/${id}`)
+    expect(text).toContain('Waits for 1 approval of: lead. Expires')
+    expect(text).toContain('You have approved this. 1 more approval of other people is needed.')
+    expect(text).not.toContain('A second page asks you to confirm.')
+    expect(text).toContain('Withdraw my decision')
+  })
+
   test('whose time to decide is over says so, and offers nothing to decide', async () => {
     const { id, digest } = await proposed()
     await world.engine.database.query('UPDATE runbook.gates SET expires_at = clock_timestamp() WHERE incident = $1', [

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { isJsonObject } from '../../core/json.ts'
 import { visibleLine } from '../../core/displayable.ts'
+import { ALL_TARGETS } from '../../core/proposal.ts'
 import { openClient, type Client } from '../client.ts'
 import { parseEffect, type EffectName } from '../effect-name.ts'
 import { parseIncidentId } from '../incident-id.ts'
@@ -43,7 +44,8 @@ export function command(terminal: Terminal): Command {
         comment,
       })
       if (wantsJson(self)) printJson(terminal, effect)
-      terminal.log(visibleLine(`${effect.action} on ${effect.target} is ${effect.result}: ${effect.detail}`))
+      const where = effect.target === ALL_TARGETS ? effect.action : `${effect.action} on ${effect.target}`
+      terminal.log(visibleLine(`${where}: ${effect.detail}`))
     })
 }
 

@@ -35,9 +35,9 @@ export function command(terminal: Terminal): Command {
     .action(async (paths: string[], { coverage, all, from, append }: Options, self: Command) => {
       if (from !== undefined) return writeScenario(terminal, from, paths, append ?? false)
       if (append) throw new RunbookError('RUNBOOK_BAD_INPUT', 'use --append together with --from <incident>')
-      const { paths: found, options } = openProject(terminal, paths)
+      const { paths: found, asEngine } = openProject(terminal, paths)
       const { testRunbooks } = await import('../../engine/test-runbooks.ts')
-      const results = await testRunbooks(found, options)
+      const results = await testRunbooks(found, asEngine)
       if (results.files === 0)
         throw new RunbookError(
           'RUNBOOK_BAD_INPUT',

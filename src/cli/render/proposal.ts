@@ -24,22 +24,27 @@ export interface Page {
 
 /** An open gate: what will be done to which targets, who must approve, when the gate expires, and the commands to decide. */
 export function gateLines(
-  incident: string,
+  incident: { id: string; cannotApprove?: string | null },
   { gate, causes }: { gate: GateView; causes: readonly Finding[] },
   page: Page,
   maxActionLines: number,
 ): string[] {
   const { width, colours } = page
   const { proposal } = gate
+  const isBlocked = typeof incident.cannotApprove === 'string'
   return [
     ...wrap(`Proposal: ${proposal.title}`, width, 2).map(colours.bold),
     ...shortActions(proposal, page, maxActionLines),
-    line(width, ` ${riskText(gate)} · ${waitText(gate, page.now)}`),
+    ...wrap(`${riskText(gate)} · ${isBlocked ? 'nobody can approve it' : waitText(gate, page.now)}`, width - 1, 2).map(
+      (text) => ` ${text}`,
+    ),
     ...policyLines(gate, width),
     line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...approvedBy(gate)),
     ...obstacleLines(gate, page, MAX_OBSTACLES),
     '',
-    ...commandLines(incident, gate, hasNextCause(causes, proposal.cause), page),
+    ...(isBlocked
+      ? [line(width, ` cancel:   runbook cancel ${incident.id} --comment "why"`)]
+      : commandLines(incident.id, gate, hasNextCause(causes, proposal.cause), page)),
   ]
 }
 

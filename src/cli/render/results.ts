@@ -5,15 +5,15 @@ import type { RoundView } from '../../engine/views/view-types.ts'
 import { line, pad, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
-/** The states in the order in which they are shown. The worst is first, so that people see it. */
+/** The states in the order in which they are shown. The worst is first, so that people see it; what nobody approved is last. */
 const WORST_FIRST: readonly TargetState[] = [
   'unknown',
   'refused',
   'permitted',
   'proposed',
   'skipped',
-  'not-approved',
   'applied',
+  'not-approved',
 ]
 
 const STATE_COLUMN = 9

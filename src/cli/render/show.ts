@@ -77,6 +77,7 @@ function headLines(view: Shown, page: Page): string[] {
   return [
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
     line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
+    ...followedBy(view).flatMap((text) => wrap(text, width, 3).map(colours.dim)),
     ...(view.cancelling
       ? wrap(`The incident is being cancelled: ${CLOSES_WHEN[view.state]}`, width).map(colours.yellow)
       : []),
@@ -109,6 +110,12 @@ function alertLines({ alerts }: IncidentView, { width, colours }: Page): string[
   return [...lines, ...(more > 0 ? [`and ${more} more alerts`] : [])].map((text) => line(width, [text, colours.dim]))
 }
 
+/** The incidents that were opened from this one, such as its undo. */
+function followedBy({ children }: IncidentView): string[] {
+  const list = children.map(({ id, type, state, outcome }) => `${id} (${type}, ${outcome ?? state})`)
+  return list.length === 0 ? [] : [`Followed by ${list.join(', ')}`]
+}
+
 /** Whether the runbook has changed since the incident was opened. The incident keeps the plan with which it was opened. */
 function runbookLines({ runbookNow, runbook, planDigest, outcome }: Shown): string[] {
   const next = outcome === null ? 'this incident keeps its old version' : '"runbook retry" uses the new version'
@@ -129,8 +136,8 @@ function waitText({ connection, why, since, until }: IncidentView['waitsFor'][nu
 
 /** An earlier round: its cause and remedy, the result for each target, and why targets were refused or are unknown. */
 function earlierRound(view: RoundView, { width, colours }: Page): string[] {
-  const { round, causes, remedy } = view
-  const cause = causes.find((one) => one.holds === true)?.cause ?? 'no cause'
+  const { round, causes, remedy, gate } = view
+  const cause = gate?.proposal.cause ?? causes.find((one) => one.holds === true)?.cause ?? 'no cause'
   const text = `Round ${round}: ${cause}${remedy ? ` → ${remedy}` : ''}, ${endOfRound(view)}`
   return wrap(text, width, 4).map((one) => colours.dim(one))
 }
@@ -168,7 +175,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   if (!gate) return lines
   lines.push('')
   if (gate.state === 'open')
-    return [...lines, ...gateLines(view.id, { gate, causes: round.causes }, page, MAX_ACTION_LINES)]
+    return [...lines, ...gateLines(view, { gate, causes: round.causes }, page, MAX_ACTION_LINES)]
   return [
     ...lines,
     ...wrap(`Remedy: ${gate.proposal.title}`, width, 2).map(colours.bold),
@@ -180,8 +187,12 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
 }
 
 /** A line that says until when an approval is valid while the remedy waits for the end of a freeze, a lease or an outage. */
-function validityLines({ outcome }: IncidentView, { gate, effects }: RoundView, { width }: Page): string[] {
-  if (outcome !== null || effects.length > 0 || !gate?.validUntil) return []
+function validityLines(
+  { outcome, manualSteps }: IncidentView,
+  { gate, effects }: RoundView,
+  { width }: Page,
+): string[] {
+  if (outcome !== null || effects.length > 0 || manualSteps.length > 0 || !gate?.validUntil) return []
   return [line(width, ` valid until ${clockText(gate.validUntil)}`)]
 }
 

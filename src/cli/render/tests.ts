@@ -66,7 +66,8 @@ export function coverageLines({ runbook, coverage }: TestedRunbook, colours: Col
     ),
     ...coverage.remedies.map(({ remedy, proposed, verified, unrecovered, verifies }) => {
       const covered = proposed > 0 && (!verifies || (verified > 0 && unrecovered > 0))
-      return `  ${mark(covered)} remedy  ${pad(remedy, width)}  proposed ${proposed}, verified ${verified}, not verified ${unrecovered}`
+      const found = verifies ? `verified ${verified}, not verified ${unrecovered}` : 'has no verification'
+      return `  ${mark(covered)} remedy  ${pad(remedy, width)}  proposed ${proposed}, ${found}`
     }),
   ]
 }

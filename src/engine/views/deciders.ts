@@ -11,6 +11,8 @@ import { decidersOf } from '../people.ts'
 
 /** Who may decide on an open gate. The rules are those by which a decision is accepted. */
 export interface GateDeciders {
+  /** The name of the person who reads. */
+  reader: string
   /** Why the reader may not approve; null if they may. */
   mayNotApprove: string | null
   mayNotReject: string | null
@@ -50,6 +52,7 @@ export async function gateDeciders(
   const lacksPasskey =
     demanded === 'passkey' && !keyed.has(reader.name) && refusal(reader, 'approve', 'passkey') === null
   return {
+    reader: reader.name,
     mayNotApprove: lacksPasskey ? NO_PASSKEY : (refusal(reader, 'approve') ?? tooFew ?? null),
     mayNotReject: refusal(reader, 'reject'),
     lacksPasskey,

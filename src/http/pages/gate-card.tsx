@@ -69,6 +69,17 @@ export function GateCard({ id, open, page, findings }: GateProps) {
 /** The form that leads to the page which asks for confirmation. Nothing is decided here. */
 function ApproveForm({ id, open: { gate, deciders } }: Pick<GateProps, 'id' | 'open'>) {
   const { proposal } = gate
+  const approvers = approversOf(gate)
+  if (approvers.includes(deciders.reader))
+    return (
+      <>
+        <p class="notice">
+          You have approved this. {plural(Math.max(0, gate.required - approvers.length), 'more approval')} of other
+          people {gate.required - approvers.length === 1 ? 'is' : 'are'} needed.
+        </p>
+        <TargetChanges proposal={proposal} choose={false} />
+      </>
+    )
   if (deciders.mayNotApprove !== null)
     return (
       <>
@@ -190,7 +201,7 @@ function Record({ record, now }: { record: TrackRecord; now: number }) {
         : `${healthy} of ${verified} verified uses were healthy afterwards${medianMs === null ? '' : `, after a median of ${humanDuration(medianMs)}`}.`}{' '}
       {lastFailure !== null && (
         <>
-          It did not help in <IncidentLink id={lastFailure} />.{' '}
+          The last time that it did not help was in <IncidentLink id={lastFailure} />.{' '}
         </>
       )}
       {newTargets.length > 0 && (

@@ -1,4 +1,5 @@
 import { humanDuration } from '../../core/duration.ts'
+import type { Policy } from '../../core/policy.ts'
 import type { Plan } from '../../core/plan.ts'
 import type { LoadedRunbook } from '../../engine/catalogue.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -25,6 +26,7 @@ const MAX_EPISODES = 20
 
 /** What the history knows about a runbook. */
 interface RunbookFacts {
+  policy: Policy
   statistics: RunbookStatistics
   incidents: Awaited<ReturnType<typeof listIncidents>>
   versions: RunbookVersion[]
@@ -43,6 +45,7 @@ export async function readRunbookFacts(
   const detectors = detect ? await listDetectors(engine) : []
   const report = detect ? await reportDetection(engine, { runbook: name, sinceMs: REPORT_MS }) : undefined
   return {
+    policy: engine.config.policy,
     statistics: (await runbookStatistics(database, [incident], plans)).get(incident)!,
     incidents: await listIncidents(database, { type: incident, limit: MAX_INCIDENTS, plans }),
     versions: await runbookVersions(engine, name, plans),
@@ -85,7 +88,7 @@ export function RunbookPage({ runbook, facts, page, given, problem, request }: R
         <h2>Graph</h2>
         <Graph graph={graphOf(plan)} label={`${plan.name}: checks, causes and what is done about them`} />
       </section>
-      <RunbookText plan={plan} />
+      <RunbookText plan={plan} policy={facts.policy} />
       <Detection facts={facts} now={page.now} />
       <Incidents facts={facts} now={page.now} />
       <section class="card">

@@ -1,11 +1,12 @@
 import { humanDuration } from '../../core/duration.ts'
+import { describeTerms, policyAction, policyTerms, type Policy, type PolicyAction } from '../../core/policy.ts'
 import type { Plan, PlanAction, PlanCause, PlanRemedy } from '../../core/plan.ts'
 import { valueText } from '../../engine/views/value-text.ts'
 import { DataTable } from './data-table.tsx'
 import { plural, Short } from './words.tsx'
 
 /** A runbook in words and tables: the symptom, the checks, the causes in their order, and the remedies. */
-export function RunbookText({ plan }: { plan: Plan }) {
+export function RunbookText({ plan, policy }: { plan: Plan; policy: Policy }) {
   return (
     <>
       <section class="card">
@@ -16,15 +17,11 @@ export function RunbookText({ plan }: { plan: Plan }) {
         <DataTable
           caption="Checks"
           columns={['check', 'kind', 'needs', 'parameters']}
-          rows={plan.checks.map(({ name, kind, needs, with: given }) => [
-            name,
-            kind,
-            needs.join(', '),
-            <Short
-              value={Object.entries(given)
-                .map(([parameter, value]) => `${parameter}: ${valueText(value)}`)
-                .join(', ')}
-            />,
+          rows={plan.checks.map((check) => [
+            check.name,
+            check.kind,
+            check.needs.join(', '),
+            <Short value={parametersOf(check)} />,
           ])}
           empty="It has no checks."
         />
@@ -46,7 +43,7 @@ export function RunbookText({ plan }: { plan: Plan }) {
         </p>
       </section>
       {Object.values(plan.remedies).map((remedy) => (
-        <Remedy remedy={remedy} />
+        <Remedy remedy={remedy} policy={policy} />
       ))}
     </>
   )
@@ -62,8 +59,9 @@ function endingText(then: PlanCause['then']): string {
   return then.end === 'escalate' ? 'escalate' : 'no action'
 }
 
-function Remedy({ remedy }: { remedy: PlanRemedy }) {
+function Remedy({ remedy, policy }: { remedy: PlanRemedy; policy: Policy }) {
   const { name, title, risk, actions, limits, approval, verify } = remedy
+  const demanded = policyTerms(policy, risk, actions.map(actionForPolicy))
   return (
     <section class="card">
       <h2>Remedy {name}</h2>
@@ -79,6 +77,7 @@ function Remedy({ remedy }: { remedy: PlanRemedy }) {
             : `${plural(approval.count, 'approval')} of ${approval.by.join(' or ')}`}
         </span>
       </p>
+      {demanded && <p>Whatever the runbook asks for: {describeTerms(demanded)}.</p>}
       <DataTable
         caption={`Actions of ${name}, in their order`}
         columns={['action', 'parameters', 'only if']}
@@ -89,19 +88,34 @@ function Remedy({ remedy }: { remedy: PlanRemedy }) {
         ])}
         empty="It has no actions."
       />
-      <p>
-        It helped if{' '}
-        <code>
-          <Short value={verify.until.cel} />
-        </code>{' '}
-        for {humanDuration(verify.holdsMs)}, within {humanDuration(verify.withinMs)}.
-      </p>
+      {verify.checks.length === 0 ? (
+        <p>It has no verification.</p>
+      ) : (
+        <p>
+          It helped if{' '}
+          <code>
+            <Short value={verify.until.cel} />
+          </code>
+          {verify.holdsMs > 0 && ` for ${humanDuration(verify.holdsMs)}`}, within {humanDuration(verify.withinMs)}.
+        </p>
+      )}
     </section>
   )
 }
 
-function parametersOf({ with: given }: PlanAction): string {
+/** An action as rules of the policy are matched with. The connection of an action is always written as it is. */
+function actionForPolicy({ kind, with: given }: PlanAction): PolicyAction {
+  return policyAction({ kind, with: given['connection'] ? { connection: valueText(given['connection']) } : {} })
+}
+
+/** Parameters on one line, whatever line breaks a statement has. */
+function parametersOf({ with: given }: Pick<PlanAction, 'with'>): string {
   return Object.entries(given)
-    .map(([name, value]) => `${name}: ${valueText(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name}: ${valueText(value)
+          .trim()
+          .replace(/\s*\n\s*/g, ' ')}`,
+    )
     .join(', ')
 }

@@ -48,8 +48,8 @@ const AT_WORK: Partial<Record<string, string>> = {
 function waitsForApproval({ gate, deciders }: NonNullable<IncidentForReader['open']>): Waits {
   const approvers = approversOf(gate)
   const missing = Math.max(0, gate.required - approvers.length)
-  const people = [...(deciders.mayNotApprove === null ? ['you'] : []), ...deciders.others]
-  const able = people.filter((name) => !approvers.includes(name))
+  const youMay = deciders.mayNotApprove === null && !approvers.includes(deciders.reader)
+  const able = [...(youMay ? ['you'] : []), ...deciders.others.filter((name) => !approvers.includes(name))]
   const who = able.length > 0 ? able.join(', ') : `nobody in the configuration (groups: ${gate.groups.join(', ')})`
   return { text: `Waits for ${plural(missing, 'approval')} of: ${who}. Expires`, until: gate.expiresAt }
 }

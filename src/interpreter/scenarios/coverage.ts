@@ -34,7 +34,7 @@ export function coverageOf(plan: Plan, runs: readonly ScenarioRun[]): Coverage {
     return {
       remedy,
       proposed: own.length,
-      verified: own.filter(({ verified }) => verified === true).length,
+      verified: own.filter(({ verified, unseen }) => verified === true && !unseen).length,
       unrecovered: own.filter(({ verified, expect }) => verified === false && expect?.verified !== undefined).length,
       verifies: verify.checks.length > 0,
     }

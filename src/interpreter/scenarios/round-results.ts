@@ -13,10 +13,12 @@ export interface RoundResult {
   draft: ProposalDraft | undefined
   /** The result for each target key. Targets that were proposed but not approved are absent. */
   effects: Record<string, EffectResult>
-  /** The keys among them for which nothing was done but to send messages. */
-  onlyMessages: string[]
+  /** For the keys among them that no write changed: whether only messages were sent, or a person did something. */
+  withoutWrite: Record<string, 'message' | 'person'>
   /** Whether the verification succeeded. Absent if nothing was verified. */
   verified?: boolean
+  /** Whether the remedy has no verification. `verified` is then true without a meaning. */
+  unseen: boolean
 }
 
 /** A simulated incident, round by round. */
@@ -36,7 +38,8 @@ export function roundsOf(run: Simulated): RoundResult[] {
       findings: draft?.findings ?? closing,
       draft,
       effects: effectsOf(run, round),
-      onlyMessages: onlyMessagesOf(run, round),
+      withoutWrite: withoutWriteOf(run, round),
+      unseen: verdict?.data.unseen === true,
       ...(verdict ? { verified: verdict.data.held } : {}),
     }
   })
@@ -59,10 +62,15 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
   return effects
 }
 
-function onlyMessagesOf(run: Simulated, round: number): string[] {
+function withoutWriteOf(run: Simulated, round: number): Record<string, 'message' | 'person'> {
   const own = run.effects.filter((effect) => effect.round === round)
-  const others = new Set(own.filter(({ action }) => kindOfAction(action) !== 'notify').map(({ target }) => target))
-  return [...new Set(own.map(({ target }) => target))].filter((target) => !others.has(target))
+  const found: Record<string, 'message' | 'person'> = {}
+  for (const target of new Set(own.map((effect) => effect.target))) {
+    const kinds = own.filter((effect) => effect.target === target).map(({ action }) => kindOfAction(action))
+    if (kinds.every((kind) => kind === 'notify')) found[target] = 'message'
+    else if (kinds.every((kind) => kind === 'notify' || kind === 'manual')) found[target] = 'person'
+  }
+  return found
 }
 
 /** Describes the whole incident with one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
@@ -71,18 +79,19 @@ export function summarizeRun(run: Simulated): string[] {
   return [...rounds, `${run.closing.outcome}: ${run.closing.reason}`]
 }
 
-function summarizeRound({ findings, draft, effects, onlyMessages, verified }: RoundResult): string {
+function summarizeRound({ findings, draft, effects, withoutWrite, verified, unseen }: RoundResult): string {
   const holding = findings.filter((one) => one.holds === true).map((one) => one.cause)
   const undetermined = findings.filter((one) => one.holds === 'undetermined').map((one) => `${one.cause} undetermined`)
   const found =
     [...holding, ...undetermined].join(', ') || (findings.length > 0 ? 'no cause holds' : 'the symptom is gone')
   if (!draft) return found
   const done = Object.entries(effects).map(([target, result]) => {
-    if (!onlyMessages.includes(target) || result === 'skipped') return `${target} ${result}`
+    const by = withoutWrite[target]
+    if (by === undefined || result !== 'applied') return `${target} ${result}`
     const of = target === ALL_TARGETS ? '' : ` for ${target}`
-    return `message${of} ${result === 'applied' ? 'sent' : result}`
+    return by === 'message' ? `message${of} sent` : `done by a person${of}`
   })
-  const end = verified === undefined ? [] : [verified ? 'verified' : 'not verified']
+  const end = verified === undefined ? [] : [unseen ? 'no verification' : verified ? 'verified' : 'not verified']
   return [`${found} → ${draft.remedy} for ${draft.targets.map(({ key }) => key).join(', ')}`, ...done, ...end].join(
     '; ',
   )

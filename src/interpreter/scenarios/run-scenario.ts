@@ -33,13 +33,14 @@ export async function runScenario(plan: Plan, scenario: Scenario): Promise<Scena
  */
 function explainNextRound({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => Mismatch {
   const firstVerified = roundsOf(run).find(({ verified }) => verified === true)
+  const verb = firstVerified?.unseen ? 'ended' : 'was verified'
   const continues =
     symptom !== undefined &&
     firstVerified !== undefined &&
     roundsOf(run).some(({ round }) => round > firstVerified.round)
   return (mismatch) => {
     if (!continues || !['outcome', 'rounds'].includes(mismatch.what)) return mismatch
-    const why = `after round ${firstVerified.round} was verified, the symptom was still present. Give ${symptom.checks.join(' and ')} a phase "from: applied", or let "verify" wait for the recovery`
+    const why = `after round ${firstVerified.round} ${verb}, the symptom was still present. Give ${symptom.checks.join(' and ')} a phase "from: applied", or let "verify" wait for the recovery`
     return { ...mismatch, actual: `${mismatch.actual}; ${why}` }
   }
 }

@@ -127,6 +127,30 @@ describe('--from', () => {
     expect(readFileSync(join(folder, 'minimal.test.yaml'), 'utf8')).toContain('# the end')
   })
 
+  test('accepts a runbook that is weaker than the policy, as the engine does', async () => {
+    const folder = folderWith()
+    writeFileSync(
+      join(folder, 'runbook.config.yaml'),
+      `database: \${RUNBOOK_DATABASE_URL}
+connections:
+  maestro-db: { kind: postgres, read: "\${R}", write: "\${W}" }
+  maestro-queue: { kind: bullmq, read: "\${Q}", write: "\${V}", queue: jobs }
+people:
+  a: { groups: [oncall] }
+channels: { platform-support: { slack: "\${S}" } }
+policy:
+  - { name: two people, match: { kind: [sql.*] }, count: 2 }
+`,
+    )
+    const lint = fakeTerminal()
+    expect(await main(['lint', folder], lint)).toBe(1)
+    expect(lint.out).toContain('[weaker-than-policy]')
+    const terminal = fakeTerminal()
+    expect(await main(['test', folder], terminal)).toBe(0)
+    expect(terminal.err).toContain('1 scenario of 1 runbook, all passed')
+    expect((await from({ incident, evidence: checks }, folder)).err).toBe('the scenario passes.\n')
+  })
+
   test('with --append writes a new file if the runbook has no scenarios', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
     copyFileSync(new URL('runbooks/valid/minimal.yaml', fixtures), join(folder, 'minimal.yaml'))

@@ -62,11 +62,38 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
   test('it says why nobody can approve the proposal', () => {
     const text = showLines({ ...atItsGate(), cannotApprove: 'policy rule "two" now demands 2 people' }, page).join('\n')
     expect(text).toContain('Nobody can approve this: policy rule "two" now demands 2 people')
+    expect(text).toContain('3 targets · nobody can approve it')
+    expect(text).toContain(' cancel:   runbook cancel INC-142 --comment "why"')
+    expect(text).not.toMatch(/runbook approve|needs 1 approval/)
   })
 
   test('in a pipe the commands contain the digest, because approve cannot ask', () => {
     const lines = showLines(atItsGate(), { ...page, interactive: false })
     expect(lines.at(-2)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
+  })
+
+  test('an earlier round names the cause that was treated, although one before it holds too', () => {
+    const round = roundAtGate()
+    const causes = round.causes.map((one) => (one.cause === 'queue-paused' ? { ...one, holds: true as const } : one))
+    const view = atItsGate({
+      rounds: [
+        { ...round, causes },
+        { ...round, round: 2 },
+      ],
+    })
+    expect(showLines(view, page).join('\n')).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs')
+  })
+
+  test('it names the incidents that were opened from it', () => {
+    const children = [{ id: 'INC-150', type: 'undo', state: 'closed' as const, outcome: 'resolved' as const }]
+    expect(showLines({ ...resolved(), children }, page)).toContain('Followed by INC-150 (undo, resolved)')
+  })
+
+  test('in a narrow window the time that is left is on the next line, not cut', () => {
+    const text = showLines(atItsGate(), { ...page, width: 60 })
+      .join(' ')
+      .replace(/\s+/g, ' ')
+    expect(text).toContain('needs 1 approval from oncall · expires in 13m 00s')
   })
 
   test('when it is closed it shows the outcome, the result for each target, and the verification', () => {

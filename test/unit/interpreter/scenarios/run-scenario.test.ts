@@ -196,6 +196,40 @@ test('a message is sent, not applied', async () => {
   expect(run!.summary[0]).toBe('round 1: stalled → fail-runs for run-1; message sent; run-1 applied; verified')
 })
 
+test('what a person does is not called applied or verified, and is not counted as verified', async () => {
+  const at = runbook.indexOf('  fail-runs:')
+  const byHand = `  fail-runs:
+    title: Mark the runs FAILED
+    do:
+      - action: manual
+        with: { instructions: Mark the runs FAILED }
+`
+  const manual = `${runbook.slice(0, at)}${byHand}${runbook.slice(runbook.indexOf('escalate:', at))}`
+  const scenarios = `version: 1
+given: { checks: { queue: {}, stuck: { rows: [{ id: run-1, attempt: 1 }] } } }
+scenarios:
+  - scenario: The runs are still stuck
+    expect: { outcome: resolved }
+  - scenario: The runs are marked
+    given:
+      checks:
+        stuck: [{ result: { rows: [{ id: run-1, attempt: 1 }] } }, { from: applied, result: { rows: [] } }]
+    expect: { outcome: resolved }
+`
+  const all = await runs(scenarios, manual)
+  expect(all[1]!.summary[0]).toBe('round 1: stalled → fail-runs for -; done by a person; no verification')
+  expect(all[0]!.mismatches[0]!.actual).toContain('after round 1 ended, the symptom was still present')
+  expect(all[0]!.summary.at(-1)).toContain(
+    'What was done: 10 times: fail-runs was reported as done (it has no verification)',
+  )
+  expect(all[1]!.mismatches).toEqual([])
+  const plan = compileRunbook(manual, { file: 'minimal.yaml' }).plan!
+  expect(coverageOf(plan, all).remedies.find(({ remedy }) => remedy === 'fail-runs')).toMatchObject({
+    proposed: 1,
+    verified: 0,
+  })
+})
+
 test('an effect whose result does not meet "expect" counts as refused', async () => {
   const expecting = runbook.replace(
     '      - action: sql.update\n',
