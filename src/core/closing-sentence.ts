@@ -62,7 +62,7 @@ const NEVER_APPLY: readonly Outcome[] = ['no-action', 'handed-off']
  */
 export function closingSentence(outcome: Outcome, reason: string, rounds: readonly RemedyDone[]): string {
   const why = reason.replace(/\.$/, '')
-  const done = counted(rounds.filter(({ applied, unknown }) => applied > 0 || unknown > 0).map(doneText))
+  const done = withCounts(rounds.filter(({ applied, unknown }) => applied > 0 || unknown > 0).map(doneText))
   if (outcome === 'resolved' && done.length > 0) return `${done.join('; then ')}; ${why}`
   if (done.length > 0) return `${why}. What was done: ${done.join('; then ')}${unclear(outcome, rounds)}`
   const refused = rounds
@@ -73,7 +73,7 @@ export function closingSentence(outcome: Outcome, reason: string, rounds: readon
 }
 
 /** Equal texts that follow each other as one text with their number. */
-function counted(texts: string[]): string[] {
+function withCounts(texts: string[]): string[] {
   const runs: { text: string; times: number }[] = []
   for (const text of texts) {
     const last = runs.at(-1)

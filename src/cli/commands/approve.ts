@@ -36,7 +36,7 @@ export function command(terminal: Terminal): Command {
     .option(...WATCH_OPTION)
     .addHelpText(
       'after',
-      '\nExit code 8: more approvals are needed; with --watch and without a terminal,\nor the incident waits for a person again.\n\nExamples:\n  runbook approve 142\n  runbook approve 142 --watch\n  runbook approve 142 --targets run-7,run-8\n  runbook approve 142 --digest 3f9ac01b22d4',
+      '\nExit code 8: more approvals are needed. With --watch and without a terminal,\nit can also mean that the incident waits for a person again.\n\nExamples:\n  runbook approve 142\n  runbook approve 142 --watch\n  runbook approve 142 --targets run-7,run-8\n  runbook approve 142 --digest 3f9ac01b22d4',
     )
     .action((id: string, options: Options, self: Command) => approve(terminal, id, options, wantsJson(self)))
 }

@@ -30,9 +30,10 @@ The host comes from the connection. The path cannot leave that host, and redirec
   }),
   partial: { body: 'changes' },
   healthy: {
-    result: ({ reachable = true, status = 200 }) => ({
+    result: ({ reachable = true, ok: given, status = reachable === true && given !== false ? 200 : null }) => ({
       reachable,
       ok: reachable === true && Number(status) >= 200 && Number(status) < 300,
+      status,
       latencyMs: 5,
     }),
   },

@@ -23,6 +23,13 @@ test('a connection that does not answer names the variable that has its address'
   expect(fix).toBe('start the server, or correct the address in "read" of the connection')
 })
 
+test('an address that is wrong is to be corrected, and no server is to be started', async () => {
+  expect(await findingOf({ SHOP_DB_READ: 'mysql://u:k8Pz2mQw@127.0.0.1/shop' })).toMatchObject({
+    ok: false,
+    fix: 'correct the address in SHOP_DB_READ, in the environment or in .runbook/env',
+  })
+})
+
 test('a variable that is not set is named once', async () => {
   const finding = await findingOf({})
   expect(finding!.detail).toContain('SHOP_DB_READ is not set')

@@ -42,7 +42,9 @@ describe('the other fields follow from those that are given:', () => {
     ['bullmq.queue', { workers: 0 }, { workers: 0, workerNames: [] }],
     ['bullmq.queue', { workerNames: ['a', 'b'] }, { workers: 2, workerNames: ['a', 'b'] }],
     ['bullmq.queue', { exists: false }, { exists: false, workers: 0, workerNames: [] }],
-    ['http.get', { reachable: false }, { reachable: false, ok: false }],
+    ['http.get', {}, { reachable: true, ok: true, status: 200 }],
+    ['http.get', { reachable: false }, { reachable: false, ok: false, status: null }],
+    ['http.get', { ok: false }, { reachable: true, ok: false, status: null }],
     ['http.get', { status: 503 }, { reachable: true, ok: false, status: 503 }],
     ['logs.search', { rows: [{ time: 't' }, { time: 't' }] }, { count: 2 }],
   ])('%s %j', (kind, given, wanted) => {
