@@ -64,7 +64,13 @@ export function targetLines(round: RoundView, page: Page, maxTargets: number): s
       : [worstFirst.slice(0, maxTargets - 1), worstFirst.slice(maxTargets - 1)]
   return [
     ...once.flatMap((effect) =>
-      resultLines(effect.result, kindOfAction(effect.action), effect.detail + answersText(effect), page),
+      resultLines(
+        effect.result,
+        kindOfAction(effect.action),
+        effect.detail + answersText(effect),
+        page,
+        doneText(effect),
+      ),
     ),
     ...shown.flatMap((target) =>
       resultLines(target.state, target.key === ALL_TARGETS ? '' : target.key, whyOf(target, effects), page),
@@ -74,15 +80,26 @@ export function targetLines(round: RoundView, page: Page, maxTargets: number): s
   ]
 }
 
+/** The result of an action as text: a message is sent, not applied. */
+function doneText({ action, result }: RoundView['effects'][number]): string {
+  return result === 'applied' && kindOfAction(action) === 'notify' ? 'sent' : result
+}
+
 /** One result. Why it was refused, or is unknown, is never cut. */
-function resultLines(state: TargetState, name: string, detail: string, { width, colours }: Page): string[] {
+function resultLines(
+  state: TargetState,
+  name: string,
+  detail: string,
+  { width, colours }: Page,
+  shown = stateText(state),
+): string[] {
   const isBad = state === 'refused' || state === 'unknown'
   const style = state === 'applied' ? colours.green : isBad ? colours.red : colours.dim
-  const column = Math.max(STATE_COLUMN, stateText(state).length)
+  const column = Math.max(STATE_COLUMN, shown.length)
   const room = width - column - 2
   const [first = '', ...rest] = wrap(`${name === '' ? '' : `${name}  `}${detail}`, room, isBad ? Infinity : 2)
   return [
-    line(width, ' ', [pad(stateText(state), column), style], ' ', [first, isBad ? (text) => text : colours.dim]),
+    line(width, ' ', [pad(shown, column), style], ' ', [first, isBad ? (text) => text : colours.dim]),
     ...rest.map((text) => line(width, ' '.repeat(column + 2), text)),
   ]
 }

@@ -302,6 +302,8 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     })
     const text = showLines(view, page).join('\n')
     expect(text).toContain(' skipped   notify  not delivered\n applied   run-7  1 row of runs\n')
+    Object.assign(last.effects.at(-1)!, { result: 'applied', detail: 'notified oncall' })
+    expect(showLines(view, page).join('\n')).toContain(' sent      notify  notified oncall\n')
   })
 
   test('a long value is cut on one screen, and complete with --full', () => {
