@@ -26,6 +26,7 @@ import { insightRoutes } from './routes/insights.ts'
 import { maintenanceRoutes } from './routes/maintenance.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
+import { statusRoutes } from './routes/status.ts'
 import { reviewSender } from './send-review.ts'
 import { sharedReads } from './shared-reads.ts'
 import { slackRoutes } from './routes/slack.ts'
@@ -90,6 +91,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   const reads = sharedReads(engine)
   app.route('/', insightRoutes(reads))
   app.route('/', connectionRoutes(engine, reads))
+  app.route('/', statusRoutes(engine, reads))
   app.route('/', signInLinkRoutes(engine))
   app.route('/', slackRoutes(engine))
   app.route('/', pageRoutes(engine, { streams, sendReview, reads }))

@@ -111,7 +111,7 @@ async function addThings(group: string, ids: readonly string[], note = 'a deploy
 async function openWithForm(page: Page, group: string): Promise<string> {
   await page.goto('/runbooks/bad-things')
   await page.getByLabel(/^group/).fill(group)
-  await page.getByRole('button', { name: 'Open an incident bad-thing in production' }).click()
+  await page.getByRole('button', { name: 'Open an incident of type bad-thing in production' }).click()
   await page.waitForURL('**/incidents/INC-*')
   await page.getByRole('button', { name: /^Approve: Make the bad things good/ }).waitFor({ timeout: 30_000 })
   return /INC-\d+/.exec(page.url())![0]

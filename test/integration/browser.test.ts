@@ -6,7 +6,7 @@ import { decideGate } from '../../src/engine/decide-gate.ts'
 import { signOutEverywhere } from '../../src/engine/sessions.ts'
 import { chromium, skipWithout, type Available } from '../support/server-programs.ts'
 import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, PHONE, picture } from './browser-world.ts'
-import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+import { openHttpWorld, openTestGate, type HttpWorld } from './http-world.ts'
 
 let program: Available
 let browser: Browser
@@ -15,7 +15,10 @@ beforeAll(async () => {
   program = await chromium()
   if ('missing' in program) return
   browser = await launch(program)
-  world = await openHttpWorld(inject('stack'), { config: 'environment: production\npages: { colour: red }\n' })
+  world = await openHttpWorld(inject('stack'), {
+    config: 'environment: production\npages: { colour: red }\n',
+    runbooks: { 'stuck-runs.yaml': RUNBOOK },
+  })
 }, 400_000)
 afterAll(async () => {
   await browser?.close()
@@ -25,6 +28,21 @@ beforeEach((context) => skipWithout(context, program))
 afterEach(async () => {
   for (const context of browser.contexts()) await context.close()
 })
+
+/** Each incident of this runbook has a key of its own, so that tests do not join the incidents of other tests. */
+const RUNBOOK = `version: 1
+runbook: stuck-runs
+incident: stuck-run
+title: A run stays RUNNING without progress
+inputs: { queue: { type: string } }
+key: stuck-run/\${{ inputs.queue }}
+diagnose:
+  seen: { check: sql.query, with: { connection: db, sql: SELECT 1 AS n, columns: { n: int } } }
+causes:
+  - { cause: stalled-nobody-checks, title: Nobody checks for stalled jobs, when: size(seen.rows) > 0, because: stalled jobs, remedy: none }
+escalate: { to: [platform], message: an operator must act }
+`
+let opened = 0
 
 const RUNS = ['run-b710a4b075', 'run-10564ecf31', 'run-52da6adbe1']
 
@@ -48,8 +66,13 @@ const update = (target: string): ProposedAction => ({
 })
 
 async function proposed(count = 1) {
-  const id = await openIncident(world)
+  opened += 1
+  const inputs = { queue: opened === 1 ? 'orders' : `orders-${opened}` }
+  const id = (await world.call('POST', '/v1/incidents', { body: { type: 'stuck-run', inputs } })).json
+    .incident as string
   const digest = await openTestGate(world, id, count, RUNS.map(update), {
+    withinMs: 15 * 60_000,
+    cause: 'stalled-nobody-checks',
     title: 'Mark the stalled runs FAILED, so that recovery restarts them',
     risk: 'medium',
     because: '3 runs hold a job without a lock while 2 workers are up, none of which checks for stalled jobs',
@@ -103,7 +126,7 @@ describe('on a phone', () => {
       /^3 targets$/,
       /^risk: medium$/,
       /^0 of 1 approval$/,
-      /^expires in /,
+      /^expires in \d+m \d\ds, at \d/,
     ]) {
       const box = await page
         .locator('header, #gate h2, #gate .facts > span, .environment')
@@ -114,6 +137,7 @@ describe('on a phone', () => {
       expect(box!.y + box!.height, String(text)).toBeLessThanOrEqual(PHONE.height)
     }
     const approve = (await page.getByRole('button', { name: /^Approve/ }).boundingBox())!
+    expect(approve.y + approve.height).toBeLessThanOrEqual(PHONE.height)
     const reject = (await page.getByText('Reject …').boundingBox())!
     expect(reject.y - (approve.y + approve.height)).toBeGreaterThan(100)
     await expectUsableByFinger(page)
@@ -230,7 +254,7 @@ describe('while a person reads', () => {
     await page.goto(`/incidents/${id}`)
     await addNote(world.engine, world.engine.people.lead!, id, 'I look into it')
     await page.getByText('lead: I look into it').waitFor({ timeout: 2_000 })
-    expect(await page.title()).toBe(`(1) ${id} test-run`)
+    expect(await page.title()).toBe(`(1) ${id} stuck-run`)
   })
 
   test('a page that the server gave no stream says so, and follows the incident as soon as it gets one', async () => {
@@ -253,7 +277,7 @@ describe('while a person reads', () => {
     const { page } = await phoneOf(browser, world, 'operator')
     await page.goto(`/incidents/${id}`)
     await signOutEverywhere(world.engine, world.engine.people.operator!)
-    await addNote(world.engine, world.engine.people.lead!, id, 'anything')
+    await addNote(world.engine, world.engine.people.lead!, id, 'the deploy is over')
     await page.getByText('You are signed out: reload the page').waitFor({ timeout: 2_000 })
     expect(await page.getByRole('button', { name: /^Approve/ }).isDisabled()).toBe(true)
     await page.reload()

@@ -223,6 +223,7 @@ describe('reading', () => {
       '/v1/runbooks/{name}/versions/{digest}',
       '/v1/sign-in-links',
       '/v1/slack/interactivity',
+      '/v1/status',
     ])
     expect(paths['/v1/incidents'].post.responses).toHaveProperty('409')
   })

@@ -240,23 +240,28 @@ export async function openIncident(world: HttpWorld): Promise<string> {
   return opened.json.incident
 }
 
+type GateChange = Partial<Pick<Proposal, 'title' | 'risk' | 'cause' | 'because' | 'targets' | 'affected'>> & {
+  withinMs?: number
+}
+
 /** Opens a gate of the incident's first round, as a worker would. Returns the digest of its proposal. */
 export async function openTestGate(
   { engine, superuserUrl }: HttpWorld,
   incident: string,
   count = 1,
   actions: ProposedAction[] = [],
-  change: Partial<Pick<Proposal, 'title' | 'risk' | 'because' | 'targets' | 'affected'>> = {},
+  { withinMs = 60_000, ...change }: GateChange = {},
   strength?: Strength,
   others: Finding[] = [],
 ): Promise<string> {
-  const treated: Finding = { cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }
+  const { cause = 'anything' } = change
+  const treated: Finding = { cause, title: 'Something was seen', holds: true, because: '1 rows' }
   const findings = [treated, ...others]
   const terms = {
     remedy: 'mend',
     title: 'Mend it',
     risk: 'low' as Proposal['risk'],
-    cause: 'anything',
+    cause,
     because: '1 rows',
     actions,
     targets: [
@@ -283,7 +288,7 @@ export async function openTestGate(
   await setPlan(superuserUrl, incident, planDigest)
   const opened = await openGate(engine.database, {
     findings,
-    withinMs: 60_000,
+    withinMs,
     requesterExcluded: false,
     policy: NO_POLICY,
     proposal: { gate: `${incident}.r1`, incident, round: 1, planDigest, ...terms },

@@ -148,7 +148,7 @@ describe('an incident', () => {
     const { id } = await proposed(2)
     const { text } = await operator.get(`/incidents/${id}`)
     const main = text.slice(text.indexOf('<main'))
-    expect(main.indexOf('Waits for 2 approvals of: you, lead. Expires')).toBeGreaterThan(0)
+    expect(main.indexOf('Waits for 2 approvals by: you, lead. Expires')).toBeGreaterThan(0)
     expect(main.indexOf('Waits for 2')).toBeLessThan(main.indexOf('<h1'))
   })
 

@@ -9,9 +9,10 @@ import { readOutbox, type OutboxState } from '../../history/outbox.ts'
 import { readRecentWorkers, RUNS_MS, type KnownWorker } from '../../history/workers.ts'
 import { otherVersions, type OtherVersion } from '../close-outdated.ts'
 import type { Engine } from '../engine.ts'
+import { listMaintenance } from '../maintenance/maintenance.ts'
 import { listDetectors } from './detection.ts'
 import { listConnections } from './connections.ts'
-import type { ConnectionStatus, DetectorView } from './view-types.ts'
+import type { ConnectionStatus, DetectorView, MaintenanceList } from './view-types.ts'
 
 /** The state of the engine and of the systems that it needs. */
 export interface Status {
@@ -20,6 +21,7 @@ export interface Status {
   inFlight: PermitInFlight[]
   /** The breakers that are open. */
   breakers: Control[]
+  maintenance: MaintenanceList
   workers: (KnownWorker & { runs: boolean })[]
   /** The version of plans that this process compiles. */
   irVersion: number
@@ -38,6 +40,7 @@ type StatusEngine = Pick<Engine, 'config' | 'database' | 'catalogue' | 'files'>
 export async function readStatus(engine: StatusEngine): Promise<Status> {
   const { config, database, files } = engine
   const detectors = await listDetectors(engine)
+  const maintenance = await listMaintenance(engine)
   return snapshot(database, async (db) => {
     const controls = await readControls(db)
     const workers = await readRecentWorkers(db)
@@ -45,6 +48,7 @@ export async function readStatus(engine: StatusEngine): Promise<Status> {
       freeze: controls.find(({ name }) => name === FREEZE) ?? null,
       inFlight: await permitsInFlight(db),
       breakers: controls.filter(({ name }) => name !== FREEZE),
+      maintenance,
       workers: workers.map((one) => ({ ...one, runs: one.silentMs <= RUNS_MS })),
       irVersion: IR_VERSION,
       otherVersions: await otherVersions(db),

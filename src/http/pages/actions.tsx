@@ -19,7 +19,7 @@ export function TargetChanges({ proposal, choose }: TargetProps) {
   if (targets.length === 0) return null
   return (
     <fieldset class="targets">
-      <legend>{choose ? 'Targets: untick those that must stay as they are' : 'Targets'}</legend>
+      <legend>{choose ? 'Targets (untick to leave out)' : 'Targets'}</legend>
       {targets.map(({ key }, number) => {
         const changes = proposal.actions
           .filter(({ target }) => target === key)

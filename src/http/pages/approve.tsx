@@ -17,7 +17,7 @@ import { requireIncidentId } from './incident-id.ts'
 import { answerPage, PostForm } from './layout.tsx'
 import { onIncidentPage, readForm } from './on-incident.ts'
 import { pageContext, type PageContext } from './page-context.ts'
-import { Countdown, Data, incidentPath, plural, runsOnce } from './words.tsx'
+import { Data, Expiry, incidentPath, plural, runsOnce } from './words.tsx'
 
 /** A browser sends a single value as text, and several values of one field as a list. */
 const list = z.preprocess((value) => (value === undefined ? [] : [value].flat()), z.array(z.string()).max(500))
@@ -194,7 +194,7 @@ function Confirmation({ id, gate, part, where, numbers, page, signing }: Confirm
         <span>{where}</span> <span>{runsOnce(proposal) ? 'done once' : plural(chosenCount, 'target')}</span>{' '}
         <span class={`risk-${proposal.risk}`}>risk: {proposal.risk}</span>{' '}
         <span>
-          expires in <Countdown until={gate.expiresAt} now={page.now} />
+          expires in <Expiry until={gate.expiresAt} now={page.now} />
         </span>
       </p>
       <p id="gate-closed" class="problem" role="alert" hidden />

@@ -1,7 +1,5 @@
 import type { Hono } from 'hono'
-import { isJsonObject, type Json, type JsonObject } from '../../core/json.ts'
 import { RunbookError } from '../../core/errors.ts'
-import { cutText } from '../../core/storable.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { readEvidenceByRef } from '../../engine/views/evidence.ts'
 import type { EvidenceView } from '../../engine/views/view-types.ts'
@@ -9,12 +7,8 @@ import { newApp, type ApiEnv } from '../app.ts'
 import { evidenceParams } from '../request-schemas.ts'
 import { answerPage } from './layout.tsx'
 import { pageContext } from './page-context.ts'
-import { Code, Data, IncidentLink, plural, Time } from './words.tsx'
-
-const MAX_ROWS = 100
-const MAX_COLUMNS = 20
-const MAX_CELL = 200
-const MAX_TEXT = 20_000
+import { Result } from './result.tsx'
+import { Code, Data, IncidentLink, Time } from './words.tsx'
 
 export function evidenceRoutes(engine: Engine): Hono<ApiEnv> {
   const app = newApp()
@@ -56,70 +50,4 @@ function EvidencePage({ id, evidence }: { id: string; evidence: EvidenceView }) 
       {Object.keys(rest).length > 0 && <Result value={rest} />}
     </>
   )
-}
-
-function Result({ value }: { value: Json }) {
-  if (!isJsonObject(value)) return <Code text={shortened(JSON.stringify(value, null, 2))} />
-  const lists = Object.entries(value).filter((entry): entry is [string, JsonObject[]] => isTable(entry[1]))
-  const others = Object.fromEntries(Object.entries(value).filter(([, one]) => !isTable(one)))
-  return (
-    <>
-      {lists.map(([name, rows]) => (
-        <Rows name={name} rows={rows} />
-      ))}
-      {Object.keys(others).length > 0 && <Code text={shortened(JSON.stringify(others, null, 2))} />}
-    </>
-  )
-}
-
-function isTable(value: Json | undefined): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every(isJsonObject)
-}
-
-function Rows({ name, rows }: { name: string; rows: JsonObject[] }) {
-  const shown = rows.slice(0, MAX_ROWS)
-  const columns = [...new Set(shown.flatMap((row) => Object.keys(row)))]
-  const hidden = [
-    ...(rows.length > shown.length ? [`${rows.length - shown.length} more rows`] : []),
-    ...(columns.length > MAX_COLUMNS ? [`${columns.length - MAX_COLUMNS} more columns`] : []),
-  ]
-  return (
-    <>
-      <div class="scroll" tabindex={0}>
-        <table>
-          <caption>
-            <Data value={name} />: {plural(rows.length, 'row')}
-          </caption>
-          <thead>
-            <tr>
-              {columns.slice(0, MAX_COLUMNS).map((column) => (
-                <th scope="col">
-                  <Data value={column} />
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((row) => (
-              <tr>
-                {columns.slice(0, MAX_COLUMNS).map((column) => (
-                  <td>{Object.hasOwn(row, column) && <Data value={cell(row[column]!)} />}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {hidden.length > 0 && <p class="notice">Not shown: {hidden.join(', ')}. "runbook review" prints everything.</p>}
-    </>
-  )
-}
-
-function cell(value: Json): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.length > MAX_CELL ? `${cutText(text, MAX_CELL)}…` : text
-}
-
-function shortened(text: string): string {
-  return text.length > MAX_TEXT ? `${cutText(text, MAX_TEXT)}\n… (${text.length - MAX_TEXT} more characters)` : text
 }

@@ -14,6 +14,7 @@ import {
   approversOf,
   Countdown,
   Data,
+  Expiry,
   IncidentLink,
   incidentPath,
   plural,
@@ -42,7 +43,7 @@ export function GateCard({ id, open, page, findings }: GateProps) {
           {approversOf(gate).length} of {plural(gate.required, 'approval')}
         </span>{' '}
         <span>
-          expires in <Countdown until={gate.expiresAt} now={page.now} />
+          expires in <Expiry until={gate.expiresAt} now={page.now} />
         </span>
       </p>
       <p id="gate-closed" class="problem" role="alert" hidden />
@@ -91,7 +92,7 @@ function ApproveForm({ id, open: { gate, deciders } }: Pick<GateProps, 'id' | 'o
       </>
     )
   return (
-    <form method="get" action={`${incidentPath(id)}/approve`} class="stack">
+    <form method="get" action={`${incidentPath(id)}/approve`} class="approve">
       <input type="hidden" name="digest" value={gate.proposalDigest} />
       <TargetChanges proposal={proposal} choose={proposal.approval.inPart && proposal.targets.length > 1} />
       <button type="submit" class="main" data-decides>

@@ -7,7 +7,7 @@ import type { IncidentSummary } from '../../engine/views/view-types.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answerPage } from './layout.tsx'
 import { pageContext } from './page-context.ts'
-import { Ago, approversOf, Countdown, Data, IncidentLink, plural, targetCount } from './words.tsx'
+import { Ago, approversOf, Countdown, Data, Expiry, IncidentLink, plural, targetCount } from './words.tsx'
 
 /** The script loads the inbox again at this interval. */
 const RELOAD_SECONDS = 10
@@ -131,7 +131,7 @@ function GateItem({ one, now }: { one: WaitingGate; now: number }) {
         <span>{targetCount(proposal)}</span> <span class={`risk-${proposal.risk}`}>risk: {proposal.risk}</span>{' '}
         <span>{plural(Math.max(0, missing), 'approval')} missing</span>{' '}
         <span>
-          expires in <Countdown until={gate.expiresAt} now={now} />
+          expires in <Expiry until={gate.expiresAt} now={now} />
         </span>
       </p>
       <p class="small">

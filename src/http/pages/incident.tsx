@@ -18,7 +18,7 @@ import { Rounds } from './rounds.tsx'
 import { runbookPath } from './runbook-list.tsx'
 import { Timeline } from './timeline.tsx'
 import { waitsFor } from './waits-for.ts'
-import { Ago, Countdown, Data, IncidentLink, incidentPath, Time } from './words.tsx'
+import { Ago, Data, Expiry, IncidentLink, incidentPath, Time } from './words.tsx'
 
 const EVENTS = 60
 const MAX_EVENTS = 1_000
@@ -115,7 +115,7 @@ function Head({ incident, page }: { incident: IncidentForReader; page: PageConte
         {waits.until && (
           <>
             {' '}
-            in <Countdown until={waits.until} now={page.now} />.
+            in <Expiry until={waits.until} now={page.now} />.
           </>
         )}
       </p>

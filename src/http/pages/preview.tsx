@@ -3,10 +3,12 @@ import type { LoadedRunbook } from '../../engine/catalogue.ts'
 import { graphOf } from '../../engine/views/graph.ts'
 import { describeTerms } from '../../core/policy.ts'
 import { humanDuration } from '../../core/duration.ts'
+import type { JsonObject } from '../../core/json.ts'
 import { ActionList, TargetChanges } from './actions.tsx'
 import { DataTable } from './data-table.tsx'
 import { Graph } from './graph.tsx'
 import type { PageContext } from './page-context.ts'
+import { Fields, Result } from './result.tsx'
 import { runbookPath } from './runbook-list.tsx'
 import { TriggerForm, type GivenInputs } from './trigger-form.tsx'
 import { Data, plural, runsOnce, Short } from './words.tsx'
@@ -31,23 +33,30 @@ export function PreviewPage({ runbook: { plan }, preview, given, page, request }
       </p>
       <h1>Preview of {plan.name}</h1>
       <p class="notice">Nothing was changed, nothing was stored, nobody was notified.</p>
-      <p>
-        The symptom {SYMPTOM[`${preview.symptom}`]}. Inputs: <Short value={JSON.stringify(preview.inputs)} />
-      </p>
+      <p>The symptom {SYMPTOM[`${preview.symptom}`]}.</p>
+      {Object.keys(preview.inputs).length > 0 && (
+        <details>
+          <summary>With these inputs</summary>
+          <Fields fields={preview.inputs} />
+        </details>
+      )}
       <section class="card">
         <Outcome preview={preview} />
         <Graph graph={graphOf(plan, preview)} label={`${plan.name}: the path that it would take`} />
         <DataTable
           caption="Checks"
-          columns={['check', 'result', 'took', 'value']}
-          rows={preview.checks.map(({ name, status, durationMs, result, error }) => [
+          columns={['check', 'result', 'took', 'problem']}
+          rows={preview.checks.map(({ name, status, durationMs, error }) => [
             name,
             status === 'ok' ? 'read' : status,
             humanDuration(durationMs),
-            <Short value={error ?? JSON.stringify(result ?? null)} />,
+            error === undefined ? 'none' : <Short value={error} />,
           ])}
           empty="No check ran."
         />
+        {preview.checks.map(
+          ({ name, result, truncated }) => result && <CheckResult {...{ name, result, truncated }} />,
+        )}
         <DataTable
           caption="Causes"
           columns={['cause', 'judged', 'because']}
@@ -70,6 +79,17 @@ export function PreviewPage({ runbook: { plan }, preview, given, page, request }
         <TriggerForm plan={plan} page={page} given={given} request={request} />
       </section>
     </>
+  )
+}
+
+/** The rows that a check found; at most 20 of each list, so that the page stays small. */
+function CheckResult({ name, result, truncated }: { name: string; result: JsonObject; truncated: boolean }) {
+  return (
+    <details>
+      <summary>What {name} found</summary>
+      {truncated && <p class="notice">The system has more than this result.</p>}
+      <Result value={result} maxRows={20} />
+    </details>
   )
 }
 

@@ -58,6 +58,7 @@ export function ReviewPage({ review, story, page }: { review: ReviewParts; story
       <h1>
         Review of {incident.id} {incident.type}
       </h1>
+      <ReviewSummary review={review} linked />
       <p class="buttons">
         {Object.entries({ markdown: 'Markdown', html: 'HTML', json: 'JSON' }).map(([format, name]) => (
           <a class="button" href={`${path}/export/${format}`} download>
@@ -65,7 +66,6 @@ export function ReviewPage({ review, story, page }: { review: ReviewParts; story
           </a>
         ))}
       </p>
-      <ReviewSummary review={review} linked />
       <section class="card">
         <h2 id="follow-ups">Follow-ups</h2>
         <FollowUps followUps={followUps} />

@@ -17,7 +17,7 @@ import { reviewPageRoutes } from './review.tsx'
 import { runbookPageRoutes } from './runbooks.tsx'
 import { signInRoutes } from './sign-in.tsx'
 import { oidcRoutes } from './sign-in-oidc.ts'
-import { statusRoutes } from './status.tsx'
+import { statusPageRoutes } from './status.tsx'
 
 /** The parts of the API that the pages use too. */
 interface PageServices {
@@ -34,7 +34,7 @@ export function pageRoutes(engine: Engine, { streams, sendReview, reads }: PageS
   app.route('/', oidcRoutes(engine))
   app.route('/', accountRoutes(engine))
   app.route('/', inboxRoutes(engine))
-  app.route('/', statusRoutes(engine))
+  app.route('/', statusPageRoutes(engine, reads))
   app.route('/', insightPageRoutes(engine, reads))
   app.route('/', connectionPageRoutes(engine, reads))
   app.route('/', incidentRoutes(engine, streams))

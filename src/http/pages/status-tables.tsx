@@ -3,7 +3,7 @@ import type { Status } from '../../engine/views/status.ts'
 import type { DetectorView } from '../../engine/views/view-types.ts'
 import { ConnectionTable } from './connections.tsx'
 import { DataTable } from './data-table.tsx'
-import { Ago, Data, IncidentLink, plural } from './words.tsx'
+import { Ago, agoText, Data, IncidentLink, plural, Time } from './words.tsx'
 
 /** Whether remedies are frozen, who froze them and why, and which targets a freeze does not stop. */
 export function FreezeState({ status: { freeze, inFlight }, now }: { status: Status; now: number }) {
@@ -57,6 +57,7 @@ export function StatusTables({ status, temporal, now }: TablesProps) {
         empty="No breaker is open."
       />
       {status.breakers.length > 0 && <p class="small">"runbook breaker close" closes a breaker.</p>}
+      <Maintenance status={status} now={now} />
       <h2>Temporal</h2>
       {temporal === null ? (
         <p>Temporal answers.</p>
@@ -74,6 +75,36 @@ export function StatusTables({ status, temporal, now }: TablesProps) {
   )
 }
 
+function Maintenance({ status: { maintenance }, now }: { status: Status; now: number }) {
+  const { heldAlerts, heldEpisodes } = maintenance
+  const windows = maintenance.maintenance.filter(({ isActive, startsAt }) => isActive || Date.parse(startsAt) > now)
+  return (
+    <>
+      <h2>Maintenance</h2>
+      <DataTable
+        caption="Maintenance now and next: alerts and detection open no incidents"
+        columns={['Covers', 'State', 'Begins', 'Ends', 'By', 'Reason']}
+        rows={windows.map(({ runbook, connection, isActive, startsAt, endsAt, person, recurs, reason }) => [
+          runbook !== null || connection !== null ? <Data value={runbook ?? connection} /> : 'everything',
+          isActive ? 'active' : 'not active',
+          <Time at={startsAt} />,
+          <Time at={endsAt} />,
+          person === null ? `the configuration (${recurs ?? ''})` : <Data value={person} />,
+          <Data value={reason} />,
+        ])}
+        empty="No maintenance is active or planned."
+      />
+      {heldAlerts + heldEpisodes > 0 && (
+        <p class="notice">
+          Held back until their maintenance ends: {plural(heldAlerts, 'alert')} and {plural(heldEpisodes, 'runbook')}{' '}
+          whose symptom is present.
+        </p>
+      )}
+      <p class="small">"runbook maintenance start" and "runbook maintenance end" change this.</p>
+    </>
+  )
+}
+
 function Workers({ status: { workers, irVersion, otherVersions } }: { status: Status }) {
   return (
     <>
@@ -87,7 +118,7 @@ function Workers({ status: { workers, irVersion, otherVersions } }: { status: St
         rows={workers.map(({ identity, runs, silentMs, irVersion: version, stalls, maxStallMs }) => [
           <Data value={identity} />,
           runs ? 'runs' : 'silent',
-          `${humanDuration(silentMs)} ago`,
+          agoText(silentMs),
           String(version),
           stalls === 0 ? 'never' : `${plural(stalls, 'time')}, at most ${humanDuration(maxStallMs)}`,
         ])}
@@ -96,8 +127,7 @@ function Workers({ status: { workers, irVersion, otherVersions } }: { status: St
       {otherVersions.map(({ version, incidents, seenMs }) => (
         <p class="notice">
           {plural(incidents, 'open incident')} of version {version} of plans; this process has version {irVersion}. A
-          worker of version {version} was{' '}
-          {seenMs === null ? 'not seen for days' : `last seen ${humanDuration(seenMs)} ago`}.
+          worker of version {version} was {seenMs === null ? 'not seen for days' : `last seen ${agoText(seenMs)}`}.
         </p>
       ))}
     </>
@@ -177,7 +207,7 @@ function Outbox({ status: { outbox } }: { status: Status }) {
     <Data value={channel} />,
     'sent again',
     String(messages),
-    `${humanDuration(oldestMs)} ago`,
+    agoText(oldestMs),
     <Data value={problem} />,
   ])
   const givenUp = outbox.givenUp.map(({ channel, messages, problem }) => [

@@ -5,18 +5,16 @@ import { isRunbookError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Frozen } from '../../engine/freeze.ts'
 import { freezeAs, unfreezeAs } from '../../engine/freeze-as-person.ts'
-import { readStatus, temporalProblem, type Status } from '../../engine/views/status.ts'
+import { readStatus, type Status } from '../../engine/views/status.ts'
 import { newApp, type ApiEnv } from '../app.ts'
-import { cached } from '../cached.ts'
 import { problemOf, type Problem } from '../problem.ts'
+import type { SharedReads } from '../shared-reads.ts'
 import { answerPage, PostForm } from './layout.tsx'
 import { pageContext, type PageContext } from './page-context.ts'
 import { FreezeState, StatusTables } from './status-tables.tsx'
 
 /** The script loads the page again at this interval. */
 const RELOAD_SECONDS = 10
-/** Temporal is asked at most once in this time, however many people have the page open. */
-const TEMPORAL_CACHE_MS = 2_000
 
 interface Notices {
   /** The reason why a change was refused. */
@@ -25,13 +23,18 @@ interface Notices {
   unseen?: Frozen['unseen']
 }
 
-export function statusRoutes(engine: Engine): Hono<ApiEnv> {
+export function statusPageRoutes(engine: Engine, reads: SharedReads): Hono<ApiEnv> {
   const app = newApp()
-  const temporal = cached(TEMPORAL_CACHE_MS, () => temporalProblem(engine))
   const answer = async (c: Context<ApiEnv>, notices: Notices = {}) => {
     const page = pageContext(engine, c.get('session'))
     const status = await readStatus(engine)
+<<<<<<< HEAD
     const children = <StatusPage {...{ status, page, notices }} temporal={await temporal()} />
+=======
+    const children = (
+      <StatusPage {...{ status, page, notices }} temporal={await reads.temporal()} person={c.get('person')} />
+    )
+>>>>>>> 9ba068a0 (Readers' findings on the pages; /v1/status and maintenance on the status page)
     const title = status.freeze ? 'Frozen: status of the engine' : 'Status of the engine'
     const code = (notices.refused?.status ?? 200) as ContentfulStatusCode
     return answerPage(c, { page, title, live: { every: RELOAD_SECONDS }, back: '/status', children }, code)

@@ -28,12 +28,20 @@ export function TriggerForm({ plan, page, given, request }: TriggerProps) {
       {Object.entries(plan.inputs).map(([name, spec]) => (
         <Field name={name} spec={spec} value={given[name]} />
       ))}
-      <button type="submit">Preview: what it would do now, changes nothing</button>
+      <button type="submit">Preview (changes nothing)</button>
       <button type="submit" class="main" formaction={`${path}/trigger`}>
-        Open an incident {plan.incident} in {page.environment}
+        Open an incident of type {plan.incident} in {page.environment}
       </button>
     </PostForm>
   )
+}
+
+const TYPES: Record<InputSpec['type'], string> = {
+  string: 'text',
+  int: 'a whole number',
+  number: 'a number',
+  bool: 'true or false',
+  duration: 'a duration such as 30s, 15m or 24h',
 }
 
 function Field({ name, spec, value }: { name: string; spec: InputSpec; value: string | undefined }) {
@@ -43,8 +51,13 @@ function Field({ name, spec, value }: { name: string; spec: InputSpec; value: st
   return (
     <>
       <label for={id}>
-        <strong>{name}</strong> ({[spec.type, ...rulesOf(spec, isNeeded)].join(', ')}){' '}
-        {spec.description !== undefined && <Data value={spec.description} />}
+        <strong>{name}</strong>
+        {spec.description !== undefined && (
+          <>
+            : <Data value={spec.description} />
+          </>
+        )}{' '}
+        <span class="small">({[TYPES[spec.type], ...rulesOf(spec, isNeeded)].join(', ')})</span>
       </label>
       {choices ? (
         <select id={id} name={id} required={isNeeded}>
@@ -64,7 +77,7 @@ function Field({ name, spec, value }: { name: string; spec: InputSpec; value: st
 
 function rulesOf({ default: standard, min, max }: InputSpec, isNeeded: boolean): string[] {
   return [
-    ...(isNeeded ? ['required'] : []),
+    isNeeded ? 'required' : 'optional',
     ...(standard === undefined
       ? []
       : [`default ${typeof standard === 'string' ? standard : JSON.stringify(standard)}`]),

@@ -51,11 +51,27 @@ export function Countdown({ until, now }: { until: string; now: number }) {
   )
 }
 
+/** The time left until an instant, and the instant on the clock. The script shows it in the reader's own time zone. */
+export function Expiry({ until, now }: { until: string; now: number }) {
+  return (
+    <>
+      <Countdown until={until} now={now} />, at{' '}
+      <time datetime={until} data-clock>
+        {until.slice(11, 16)} UTC
+      </time>
+    </>
+  )
+}
+
 /** How long ago an instant was. */
 export function Ago({ at, now }: { at: string; now: number }) {
-  const ms = now - Date.parse(at)
-  const text = ms >= 2 * 86_400_000 ? `${Math.floor(ms / 86_400_000)} days` : humanDuration(Math.max(0, ms))
-  return <time datetime={at}>{text} ago</time>
+  return <time datetime={at}>{agoText(now - Date.parse(at))}</time>
+}
+
+/** A time in the past as text, such as `2m 03s ago`. */
+export function agoText(ms: number): string {
+  if (ms < 1_000) return 'just now'
+  return `${ms >= 2 * 86_400_000 ? `${Math.floor(ms / 86_400_000)} days` : humanDuration(ms)} ago`
 }
 
 export function incidentPath(id: string): string {

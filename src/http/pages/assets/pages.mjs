@@ -17,8 +17,12 @@ function tell(text) {
 /** Shows times in the reader's own time zone. */
 function localTimes() {
   for (const time of document.querySelectorAll('time[data-local]')) {
-    time.textContent = new Date(time.dateTime).toLocaleString()
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: 'medium', timeStyle: 'long' })
     time.title = time.dateTime
+  }
+  for (const time of document.querySelectorAll('time[data-clock]')) {
+    const clock = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' }
+    time.textContent = new Date(time.dateTime).toLocaleTimeString([], clock)
   }
 }
 
