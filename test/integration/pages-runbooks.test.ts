@@ -98,7 +98,7 @@ describe('the page of a runbook', () => {
   })
 
   test('a viewer sees no form, and may not send one', async () => {
-    expect((await viewer.get('/runbooks/inputs')).text).not.toContain('Open an incident with-inputs')
+    expect((await viewer.get('/runbooks/inputs')).text).not.toContain('Open an incident of type')
     for (const verb of ['trigger', 'preview']) expect((await viewer.post(`/runbooks/inputs/${verb}`)).status).toBe(403)
   })
 })

@@ -100,6 +100,30 @@ describe('the status page', () => {
     expect(schedules).toContain('late</bdi></th><td>1m</td><td>overdue')
   })
 
+  test('shows maintenance that is active, and not the one that ended', async () => {
+    const start = (reason: string) =>
+      world.call('POST', '/v1/maintenance', { body: { for: '2h', reason, connection: 'db' } })
+    const { json } = await start('a move')
+    await world.call('POST', `/v1/maintenance/${json.id}/end`)
+    await start('an upgrade')
+    const text = sectionOf(await statusPage(), 'Maintenance')
+    expect(text).toMatch(/db<\/bdi><\/th><td>active<.*operator.*an upgrade/s)
+    expect(text).not.toContain('a move')
+  })
+
+  test('is there as JSON for the API', async () => {
+    const { status, json } = await world.call('GET', '/v1/status', { as: 'viewer' })
+    expect(status).toBe(200)
+    expect(json).toMatchObject({
+      ...{ freeze: null, breakers: [], inFlight: [], temporal: null, irVersion: IR_VERSION },
+      connections: [{ name: 'db', kind: 'postgres' }],
+      maintenance: { heldAlerts: 0, heldEpisodes: 0 },
+      outbox: { waiting: [{ channel: 'platform', messages: 1 }], givenUp: [{ channel: 'platform', messages: 1 }] },
+    })
+    expect(json.workers.map(({ runs }: { runs: boolean }) => runs)).toContain(true)
+    expect(json.detectors).toHaveLength(4)
+  })
+
   test('stays below 100 kB with many workers, and says how many are not shown', async () => {
     await world.engine.database.query(
       `INSERT INTO runbook.workers (id, identity, ir_version, stalls, max_stall_ms)

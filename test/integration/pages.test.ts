@@ -180,6 +180,17 @@ describe('an incident', () => {
     expect((await gateOf(id)).decisions).toEqual([])
   })
 
+  test.each([
+    ['approve', {}, 'Approved by operator. Next, the engine checks every target again and applies the remedy'],
+    ['reject', { comment: 'no' }, 'Rejected by operator: nothing is changed. Next, the engine closes the incident'],
+    ['reject', { comment: 'no', nextCause: 'yes' }, 'Next, the engine looks for the next cause that holds'],
+  ])('after a decision to %s (%o) the first line says what happens next', async (decision, more, text) => {
+    const { id, digest } = await proposed()
+    await decide(operator, id, { digest, gate: `${id}.r1`, decision, ...more })
+    const page = (await operator.get(`/incidents/${id}`)).text
+    expect(page.slice(page.indexOf('<main'), page.indexOf('<h1'))).toContain(text)
+  })
+
   test('shows the proposal: statements, values now and after, undo, limits, quorum and track record', async () => {
     const { id, digest } = await proposed()
     const { text } = await operator.get(`/incidents/${id}`)
