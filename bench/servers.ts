@@ -20,6 +20,8 @@ export interface BenchServers {
   temporal: Pick<TemporalServer, 'address' | 'namespace'>
   /** The engine's database, with the login of its processes. */
   engineUrl: string
+  /** The engine's database, with the login of a superuser, for filling it. */
+  superuserUrl: string
   diagnosedUrl: string
   /** Adds what has to be ended before the servers; the last one is ended first. */
   onClose(end: () => Promise<unknown>): void
@@ -87,10 +89,12 @@ async function startServers(
     owner: 'bench_owner',
     application: 'bench_application',
   })
+  const superuser = new URL(stack.postgres.url)
+  superuser.pathname = '/bench_engine'
   const diagnosedUrl = await provisionDatabase(stack.postgres.url, 'bench_diagnosed', 'bench_diagnosed')
   await fillDiagnosed(diagnosedUrl)
   return {
-    ...{ dir, temporal: stack.temporal, engineUrl: applicationUrl, diagnosedUrl },
+    ...{ dir, temporal: stack.temporal, engineUrl: applicationUrl, superuserUrl: superuser.href, diagnosedUrl },
     onClose: (end) => void cleanups.push(end),
   }
 }

@@ -204,3 +204,19 @@ export async function readEvents(db: Queryable, incident: string, after = 0, lim
     hash: row.hash,
   }))
 }
+
+/** How far the history of an incident is. */
+export interface Head {
+  /** The number of the last event. */
+  seq: number
+  closed: boolean
+}
+
+/** How far the histories of these incidents are, by their ids. */
+export async function readHeads(db: Queryable, ids: string[]): Promise<Map<string, Head>> {
+  const found = await db.query<Head & { id: string }>(
+    `SELECT id, head_seq::float8 AS seq, closed_at IS NOT NULL AS closed FROM runbook.incidents WHERE id = ANY ($1)`,
+    [ids],
+  )
+  return new Map(found.rows.map(({ id, ...head }) => [id, head]))
+}

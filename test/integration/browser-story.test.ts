@@ -12,56 +12,56 @@ import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, picture } f
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
 
 const RUNBOOK = `version: 1
-runbook: bad-things
-incident: bad-thing
-title: Things went bad
+runbook: held-orders
+incident: held-order
+title: Orders are on hold
 inputs:
-  group: { type: string, description: The group of the things }
-key: bad-thing/\${{ inputs.group }}
-symptom: size(bad.rows) > 0
+  group: { type: string, description: The region of the orders }
+key: held-order/\${{ inputs.group }}
+symptom: size(held.rows) > 0
 diagnose:
-  bad:
+  held:
     check: sql.query
     with:
-      connection: things
-      sql: SELECT id, state, note FROM things WHERE grp = $1 AND state = 'bad' ORDER BY id
+      connection: orders
+      sql: SELECT id, state, note FROM orders WHERE grp = $1 AND state = 'held' ORDER BY id
       params: ["\${{ inputs.group }}"]
       columns: { id: string, state: string, note: string }
 causes:
-  - cause: went-bad
-    title: Somebody made things bad
-    affects: bad.rows
-    because: "\${{ size(affects) }} things are bad, the first one because of \${{ bad.rows[0].note }}"
+  - cause: held-by-deploy
+    title: A deploy left orders on hold
+    affects: held.rows
+    because: "\${{ size(affects) }} orders are on hold, the first one because of \${{ held.rows[0].note }}"
     remedy: mend
 remedies:
   mend:
-    title: Make the bad things good
+    title: Release the orders
     risk: medium
-    for: thing
-    key: \${{ thing.id }}
+    for: order
+    key: \${{ order.id }}
     do:
       - action: sql.update
         with:
-          connection: things
-          table: things
-          where: { id: "\${{ thing.id }}", state: bad }
-          set: { state: good }
+          connection: orders
+          table: orders
+          where: { id: "\${{ order.id }}", state: held }
+          set: { state: released }
     limits: { maxTargets: 20 }
     approval: { by: [oncall], within: 15m }
     verify:
-      again: [bad]
-      until: size(bad.rows) == 0
+      again: [held]
+      until: size(held.rows) == 0
       holds: 1s
       every: 1s
       within: 1m
-escalate: { to: [platform], message: "\${{ size(bad.rows) }} things are bad" }
+escalate: { to: [platform], message: "\${{ size(held.rows) }} orders are on hold" }
 `
 
 let program: Available
 let browser: Browser
 let world: HttpWorld
 let worker: Awaited<ReturnType<typeof startWorker>>
-let things: pg.Pool
+let orders: pg.Pool
 let database: string
 beforeAll(async () => {
   program = await chromium()
@@ -72,13 +72,13 @@ beforeAll(async () => {
   database = `story_${process.pid}_things`
   const url = await provisionDatabase(stack.postgresUrl, database, `${database}_owner`)
   await prepareLedger(url, `${database}_owner`)
-  things = new pg.Pool({ connectionString: url })
-  await things.query(`CREATE TABLE things (id text PRIMARY KEY, grp text NOT NULL, state text NOT NULL, note text NOT NULL, changes integer NOT NULL DEFAULT 0);
+  orders = new pg.Pool({ connectionString: url })
+  await orders.query(`CREATE TABLE orders (id text PRIMARY KEY, grp text NOT NULL, state text NOT NULL, note text NOT NULL, changes integer NOT NULL DEFAULT 0);
     CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.changes := OLD.changes + 1; RETURN NEW; END';
-    CREATE TRIGGER count_change BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION count_change()`)
+    CREATE TRIGGER count_change BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION count_change()`)
   world = await openHttpWorld(stack, {
-    ...{ runbooks: { 'bad-things.yaml': RUNBOOK }, env: { THINGS: url } },
-    connections: '  things: { kind: postgres, read: "${THINGS}", write: "${THINGS}", ledger: target }\n',
+    ...{ runbooks: { 'held-orders.yaml': RUNBOOK }, env: { ORDERS: url } },
+    connections: '  orders: { kind: postgres, read: "${ORDERS}", write: "${ORDERS}", ledger: target }\n',
     config: 'environment: production\npages: { colour: red }\n',
   })
   const { problems } = world.engine.files
@@ -89,7 +89,7 @@ afterAll(async () => {
   await browser?.close()
   await worker?.stop()
   await world?.close()
-  await things?.end()
+  await orders?.end()
   if (database === undefined) return
   const admin = new pg.Client({ connectionString: inject('stack').postgresUrl })
   await admin.connect()
@@ -102,18 +102,18 @@ afterEach(async () => {
   for (const context of browser.contexts()) await context.close()
 })
 
-async function addThings(group: string, ids: readonly string[], note = 'a deploy'): Promise<void> {
+async function addOrders(group: string, ids: readonly string[], note = 'a deploy'): Promise<void> {
   for (const id of ids)
-    await things.query('INSERT INTO things (id, grp, state, note) VALUES ($1, $2, $3, $4)', [id, group, 'bad', note])
+    await orders.query('INSERT INTO orders (id, grp, state, note) VALUES ($1, $2, $3, $4)', [id, group, 'held', note])
 }
 
 /** Opens an incident with the form of the runbook's page, and waits until its proposal is there. */
 async function openWithForm(page: Page, group: string): Promise<string> {
-  await page.goto('/runbooks/bad-things')
+  await page.goto('/runbooks/held-orders')
   await page.getByLabel(/^group/).fill(group)
-  await page.getByRole('button', { name: 'Open an incident of type bad-thing in production' }).click()
+  await page.getByRole('button', { name: 'Open an incident of type held-order in production' }).click()
   await page.waitForURL('**/incidents/INC-*')
-  await page.getByRole('button', { name: /^Approve: Make the bad things good/ }).waitFor({ timeout: 30_000 })
+  await page.getByRole('button', { name: /^Approve: Release the orders/ }).waitFor({ timeout: 30_000 })
   return /INC-\d+/.exec(page.url())![0]
 }
 
@@ -125,24 +125,24 @@ async function confirm(page: Page): Promise<void> {
 const WAIT = { timeout: 30_000 }
 
 test('an incident goes from a fault to its exported review through the browser only', async () => {
-  await addThings('orders', ['order-1', 'order-2'])
+  await addOrders('europe', ['order-1', 'order-2'])
   const { page, faults } = await phoneOf(browser, world, 'operator')
   await page.getByRole('link', { name: 'Runbooks' }).last().click()
   await page.waitForURL('**/runbooks')
   await picture(page, 'runbooks')
-  await page.getByRole('link', { name: 'bad-things' }).click()
-  await page.waitForURL('**/runbooks/bad-things')
+  await page.getByRole('link', { name: 'held-orders' }).click()
+  await page.waitForURL('**/runbooks/held-orders')
   await picture(page, 'runbook')
-  await page.getByLabel(/^group/).fill('orders')
+  await page.getByLabel(/^group/).fill('europe')
   await page.getByRole('button', { name: /^Preview/ }).click()
-  await page.getByText('It would propose: Make the bad things good').waitFor(WAIT)
+  await page.getByText('It would propose: Release the orders').waitFor(WAIT)
   await picture(page, 'preview')
-  expect(await page.getByLabel(/^group/).inputValue()).toBe('orders')
+  expect(await page.getByLabel(/^group/).inputValue()).toBe('europe')
   expect(await accessibilityFaults(page)).toEqual([])
   await page.getByRole('button', { name: /^Open an incident/ }).click()
   await page.waitForURL('**/incidents/INC-*')
   // The proposal arrives while the page is open.
-  await page.getByRole('button', { name: /^Approve: Make the bad things good/ }).waitFor(WAIT)
+  await page.getByRole('button', { name: /^Approve: Release the orders/ }).waitFor(WAIT)
   await confirm(page)
   await page.getByRole('button', { name: /^Yes, approve/ }).click()
   await page.getByText('Closed: resolved. Nothing waits.').waitFor(WAIT)
@@ -150,25 +150,25 @@ test('an incident goes from a fault to its exported review through the browser o
   await page.waitForURL('**/review')
   await page.getByText('Verified: the remedy helped.').waitFor()
   await page.getByText('Add a follow-up').click()
-  await page.getByLabel('What remains to be done').fill('find out who made the things bad')
+  await page.getByLabel('What remains to be done').fill('find out why the deploy held orders')
   await page.getByLabel(/^Owner/).fill('platform')
   await page.getByRole('button', { name: 'Add the follow-up' }).click()
-  await page.getByText('find out who made the things bad').first().waitFor()
+  await page.getByText('find out why the deploy held orders').first().waitFor()
   await picture(page, 'review')
   const download = page.waitForEvent('download')
   await page.getByRole('link', { name: 'Export as HTML' }).click()
   const file = await readFile(await (await download).path(), 'utf8')
-  for (const text of ['find out who made the things bad', 'order-1', 'operator', 'Verified: the remedy helped.'])
+  for (const text of ['find out why the deploy held orders', 'order-1', 'operator', 'Verified: the remedy helped.'])
     expect(file).toContain(text)
-  expect((await things.query(`SELECT state, changes FROM things WHERE grp = 'orders'`)).rows).toEqual([
-    { state: 'good', changes: 1 },
-    { state: 'good', changes: 1 },
+  expect((await orders.query(`SELECT state, changes FROM orders WHERE grp = 'europe'`)).rows).toEqual([
+    { state: 'released', changes: 1 },
+    { state: 'released', changes: 1 },
   ])
   expect(faults).toEqual([])
 }, 120_000)
 
-test('two people press at the same moment, and each thing is changed once', async () => {
-  await addThings('race', ['race-1', 'race-2', 'race-3'])
+test('two people press at the same moment, and each order is changed once', async () => {
+  await addOrders('race', ['race-1', 'race-2', 'race-3'])
   const people = [await phoneOf(browser, world, 'operator'), await phoneOf(browser, world, 'lead')]
   const id = await openWithForm(people[0]!.page, 'race')
   await people[1]!.page.goto(`/incidents/${id}`)
@@ -181,13 +181,13 @@ test('two people press at the same moment, and each thing is changed once', asyn
   const [round] = (await view()).rounds
   expect(round.gate.decisions).toHaveLength(1)
   expect(round.effects).toHaveLength(3)
-  const changed = await things.query(`SELECT DISTINCT state, changes FROM things WHERE grp = 'race'`)
-  expect(changed.rows).toEqual([{ state: 'good', changes: 1 }])
+  const changed = await orders.query(`SELECT DISTINCT state, changes FROM orders WHERE grp = 'race'`)
+  expect(changed.rows).toEqual([{ state: 'released', changes: 1 }])
 }, 120_000)
 
 test(`${XSS_PAYLOADS.length} payloads in rows, targets and labels of alerts stay text on every page and in the exported file`, async () => {
   expect(new Set(XSS_PAYLOADS).size).toBeGreaterThanOrEqual(60)
-  await addThings('xss', XSS_PAYLOADS, XSS_PAYLOADS.join(' '))
+  await addOrders('xss', XSS_PAYLOADS, XSS_PAYLOADS.join(' '))
   const { page, faults } = await phoneOf(browser, world, 'operator')
   const id = await openWithForm(page, 'xss')
   await addAlerts(id)
@@ -200,7 +200,7 @@ test(`${XSS_PAYLOADS.length} payloads in rows, targets and labels of alerts stay
     `${path}/evidence/${checks[0].ref}`,
     `${path}/review`,
     '/',
-    '/runbooks/bad-things',
+    '/runbooks/held-orders',
   ]
   for (const address of pages) {
     const answer = await page.goto(address)
@@ -228,7 +228,7 @@ test('texts from right to left and very long texts neither widen a page nor chan
     `${'x'.repeat(900)}`,
     `\u202Etxt.exe`,
   ]
-  await addThings('odd', names, '\u05e2\u05d1\u05e8\u05d9\u05ea ' + 'y'.repeat(3_000))
+  await addOrders('odd', names, '\u05e2\u05d1\u05e8\u05d9\u05ea ' + 'y'.repeat(3_000))
   const { page, faults } = await phoneOf(browser, world, 'operator')
   const id = await openWithForm(page, 'odd')
   for (const address of [`/incidents/${id}`, `/incidents/${id}/review`]) {
@@ -244,15 +244,17 @@ test('texts from right to left and very long texts neither widen a page nor chan
 test.each(['light', 'dark'] as const)(
   'the pages of runbooks and reviews meet WCAG 2.2 AA in %s colours',
   async (colorScheme) => {
-    const opened = await world.call('POST', '/v1/incidents', { body: { type: 'bad-thing', inputs: { group: 'none' } } })
+    const opened = await world.call('POST', '/v1/incidents', {
+      body: { type: 'held-order', inputs: { group: 'none' } },
+    })
     const id = opened.json.incident as string
     await expect.poll(async () => (await world.call('GET', `/v1/incidents/${id}`)).json.state, WAIT).toBe('closed')
     const { planDigest } = (await world.call('GET', `/v1/incidents/${id}`)).json
     const { page } = await phoneOf(browser, world, 'operator', { colorScheme })
     for (const address of [
       '/runbooks',
-      '/runbooks/bad-things',
-      `/runbooks/bad-things/versions/${planDigest}`,
+      '/runbooks/held-orders',
+      `/runbooks/held-orders/versions/${planDigest}`,
       `/incidents/${id}`,
       `/incidents/${id}/review`,
     ]) {
@@ -272,10 +274,10 @@ function foreignElements(page: Page): Promise<string[]> {
       .split(', ').map((one) => 'main ' + one).join(', ')
     const marked = [...document.querySelectorAll(inMain)]
     const all = [...document.querySelectorAll('*')]
-    const bad = all.filter((one) => [...one.attributes].some(({ name, value }) =>
+    const held = all.filter((one) => [...one.attributes].some(({ name, value }) =>
       name.startsWith('on') || name === 'srcdoc' || name === 'style' ||
       (/^(href|src|action|formaction)$/.test(name) && /^\\s*(javascript|data:text)/i.test(value))))
-    return [...marked, ...bad].map((one) => one.outerHTML.slice(0, 200))
+    return [...marked, ...held].map((one) => one.outerHTML.slice(0, 200))
   })()`)
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Engine } from '../../engine/engine.ts'
@@ -7,6 +6,7 @@ import type { Database } from '../../history/database.ts'
 import { EVENTS_AT_ONCE, readEvents, readIncident } from '../../history/incidents.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { problemAnswers } from '../describe.ts'
+import { IncidentHeads } from '../incident-heads.ts'
 import { Slots } from '../limits.ts'
 import { streamOf } from '../stream-of.ts'
 import { incidentParams } from '../request-schemas.ts'
@@ -51,17 +51,24 @@ export type EventStreams = (
 ) => Promise<Response>
 
 /**
- * `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. Each stream sends one query per poll
- * interval, so the number of streams is limited. The limit counts the streams of the API and of the pages together.
+ * `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. The streams share one query per
+ * poll interval, and each needs memory, so their number is limited. The limit counts the streams of the API and of the pages together.
  */
 export function eventStreams({ database, config }: Engine, ending: AbortSignal): EventStreams {
   const { eventStreams: all, eventStreamsPerPerson: perPerson } = config.limits
   const slots = new Slots('event streams', { all, perPerson })
+  const heads = new IncidentHeads(database, POLL_INTERVAL_MS)
   return async (c, id, after, options = {}) => {
     const { state } = await readIncident(database, id)
     if (state === 'closed' && (await readEvents(database, id, after, 1)).length === 0) return c.body(null, 204)
-    const ended = slots.take(c.get('person').name)
-    const body = streamOf((signal) => follow(database, { id, after, ...options }, AbortSignal.any([signal, ending])), {
+    const release = slots.take(c.get('person').name)
+    heads.join(id)
+    const ended = () => {
+      heads.leave(id)
+      release()
+    }
+    const followed = { id, after, ...options }
+    const body = streamOf((signal) => follow(database, heads, followed, AbortSignal.any([signal, ending])), {
       gone: c.req.raw.signal,
       ended,
     })
@@ -87,6 +94,7 @@ interface Followed {
 
 async function* follow(
   database: Database,
+  heads: IncidentHeads,
   { id, after, name, mayRead }: Followed,
   ending: AbortSignal,
 ): AsyncGenerator<string> {
@@ -94,27 +102,26 @@ async function* follow(
   let last = after
   let wroteAt = startedAt
   let askedAt = startedAt
+  let hasMore = true
   while (!ending.aborted && performance.now() - startedAt < MAX_STREAM_MS) {
     if (mayRead && performance.now() - askedAt > ASK_INTERVAL_MS) {
       if (!(await mayRead())) return
       askedAt = performance.now()
     }
-    const fresh = await readEvents(database, id, last, EVENTS_AT_ONCE)
+    const fresh = hasMore ? await readEvents(database, id, last, EVENTS_AT_ONCE) : []
     for (const event of fresh) {
       yield `event: ${name ?? event.kind}\ndata: ${JSON.stringify(timelineEntry(event))}\nid: ${event.seq}\n\n`
       last = event.seq
       wroteAt = performance.now()
     }
-    if (fresh.some((event) => event.kind === 'closed') || (fresh.length === 0 && (await isClosed(database, id)))) return
+    if (fresh.some((event) => event.kind === 'closed')) return
     if (fresh.length === EVENTS_AT_ONCE) continue
     if (performance.now() - wroteAt > HEARTBEAT_INTERVAL_MS) {
       yield ': heartbeat\n\n'
       wroteAt = performance.now()
     }
-    await sleep(POLL_INTERVAL_MS, undefined, { signal: ending }).catch(() => {})
+    const head = await heads.next(id)
+    hasMore = head === undefined || head.seq > last
+    if (head?.closed && !hasMore) return
   }
-}
-
-async function isClosed(database: Database, id: string): Promise<boolean> {
-  return (await readIncident(database, id)).state === 'closed'
 }

@@ -21,7 +21,7 @@ function localTimes() {
     time.title = time.dateTime
   }
   for (const time of document.querySelectorAll('time[data-clock]')) {
-    const clock = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' }
+    const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' }
     time.textContent = new Date(time.dateTime).toLocaleTimeString([], clock)
   }
 }

@@ -1,0 +1,3 @@
+import { runBuilt } from '../bin/run-built.js'
+
+await runBuilt('bench/pages.js')
