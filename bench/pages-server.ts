@@ -41,18 +41,34 @@ async function serve({ servers, config }: PagesServerRequest): Promise<string> {
 function countStatements(): void {
   const query = pg.Client.prototype.query as (...given: unknown[]) => unknown
   pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
-    const found = query.apply(this, given)
-    if (!(found instanceof Promise)) return found
-    if (running === 0) runningSince = performance.now()
-    running += 1
-    statements += 1
-    const end = () => {
-      running -= 1
-      if (running === 0) sqlMs += performance.now() - runningSince
+    const callback = given.at(-1)
+    // A pool passes a callback, and a client inside a transaction returns a promise.
+    if (typeof callback === 'function') {
+      const end = began()
+      const counted = (...found: unknown[]) => {
+        end()
+        callback(...found)
+      }
+      return query.apply(this, [...given.slice(0, -1), counted])
     }
-    found.then(end, end)
+    const found = query.apply(this, given)
+    if (found instanceof Promise) {
+      const end = began()
+      found.then(end, end)
+    }
     return found
   } as typeof pg.Client.prototype.query
+}
+
+/** Counts a statement that begins. Returns a function to call at its end. */
+function began(): () => void {
+  if (running === 0) runningSince = performance.now()
+  running += 1
+  statements += 1
+  return () => {
+    running -= 1
+    if (running === 0) sqlMs += performance.now() - runningSince
+  }
 }
 
 function usage(): PagesServerUsage {

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { request, type ClientRequest, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +17,7 @@ import { HOOK_BEARER, machine, openBenchEngine, withServers, type BenchServers }
 
 const INCIDENTS = 10_000
 const STREAMS = 1_000
+const OPENED_AT_ONCE = 20
 const DECISIONS = 200
 const REQUESTS = 15
 /** The goals: a page is smaller than this, and its time is at most this multiple of the time of its statements. */
@@ -56,6 +57,8 @@ interface OpenGate {
 async function openGates(engine: Engine, count: number): Promise<OpenGate[]> {
   const { planDigest, plan } = engine.catalogue.byName.get('stuck-runs')!
   const remedy = plan.remedies[FILLED_REMEDY]!
+  const { approval } = remedy
+  if (approval.auto) throw new Error(`the remedy ${FILLED_REMEDY} of the bench needs an approval`)
   const gates: OpenGate[] = []
   for (let n = 0; n < count; n += 1) {
     const { incident } = await trigger(engine, {
@@ -89,14 +92,13 @@ async function openGates(engine: Engine, count: number): Promise<OpenGate[]> {
           },
         ],
         approval: {
+          ...{ auto: false, by: approval.by, count: approval.count, excludeRequester: false },
           ...{
-            auto: false,
-            by: ['oncall'],
-            count: 1,
-            excludeRequester: false,
-            validForMs: remedy.approval.auto ? 0 : remedy.approval.validForMs,
+            validForMs: approval.validForMs,
+            onTimeout: approval.onTimeout,
+            escalateTo: plan.escalate.to,
+            inPart: false,
           },
-          ...{ onTimeout: 'reject', escalateTo: ['bench'], inPart: false },
         },
       },
     })
@@ -225,22 +227,26 @@ async function decide(url: string, gates: OpenGate[]): Promise<{ p50: number; p9
   return { p50: sorted[Math.floor(sorted.length * 0.5)]!, p99: sorted[Math.floor(sorted.length * 0.99)]! }
 }
 
-/** Opens the streams and waits until each has sent its first event. Returns a function that closes them. */
+/** Opens the streams, some at a time, and waits until each has sent its first event. Returns a function that closes them. */
 async function openStreams(url: string, gates: OpenGate[]): Promise<() => void> {
-  const streams = await Promise.all(
-    Array.from({ length: STREAMS }, async (_, n) => {
-      const address = `${url}/v1/incidents/${gates[n % gates.length]!.incident}/events`
-      const stream = request(address, { agent: false, headers: { authorization: `Bearer ${HOOK_BEARER}` } })
-      stream.on('error', () => {})
-      stream.end()
-      const [answer] = await once(stream, 'response')
-      if (answer.statusCode !== 200) throw new Error(`a stream was answered with ${answer.statusCode}`)
-      await once(answer, 'data')
-      answer.resume()
-      return stream
-    }),
-  )
+  const streams: ClientRequest[] = []
+  while (streams.length < STREAMS) {
+    const some = gates.slice(0, OPENED_AT_ONCE).map((_, n) => gates[(streams.length + n) % gates.length]!)
+    streams.push(...(await Promise.all(some.map(({ incident }) => openStream(url, incident)))))
+  }
   return () => streams.forEach((stream) => stream.destroy())
+}
+
+async function openStream(url: string, incident: string): Promise<ClientRequest> {
+  const headers = { authorization: `Bearer ${HOOK_BEARER}` }
+  const stream = request(`${url}/v1/incidents/${incident}/events`, { agent: false, headers })
+  stream.on('error', () => {})
+  stream.end()
+  const [answer] = (await once(stream, 'response')) as [IncomingMessage]
+  if (answer.statusCode !== 200) throw new Error(`a stream was answered with ${answer.statusCode}`)
+  await once(answer, 'data')
+  answer.resume()
+  return stream
 }
 
 function writeConfig(dir: string): string {
