@@ -42,7 +42,7 @@ causes:
   - { cause: stalled-nobody-checks, title: Nobody checks for stalled jobs, when: size(seen.rows) > 0, because: stalled jobs, remedy: none }
 escalate: { to: [platform], message: an operator must act }
 `
-let opened = 0
+let proposals = 0
 
 const RUNS = ['run-b710a4b075', 'run-10564ecf31', 'run-52da6adbe1']
 
@@ -66,8 +66,8 @@ const update = (target: string): ProposedAction => ({
 })
 
 async function proposed(count = 1) {
-  opened += 1
-  const inputs = { queue: opened === 1 ? 'orders' : `orders-${opened}` }
+  proposals += 1
+  const inputs = { queue: proposals === 1 ? 'orders' : `orders-${proposals}` }
   const id = (await world.call('POST', '/v1/incidents', { body: { type: 'stuck-run', inputs } })).json
     .incident as string
   const digest = await openTestGate(world, id, count, RUNS.map(update), {
