@@ -82,7 +82,6 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/incidents/:id/withdraw': token('operator', 'incident'),
   'GET /v1/insights': READER,
   'GET /v1/maintenance': READER,
-<<<<<<< HEAD
   'POST /v1/maintenance': token('admin', 'everything'),
   'POST /v1/maintenance/:id/end': token('admin', 'everything'),
   'GET /v1/runbooks': token('viewer', 'anything'),
@@ -91,17 +90,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/runbooks/:name/versions': token('viewer', 'runbook'),
   'GET /v1/runbooks/:name/versions/:digest': token('viewer', 'runbook'),
   'POST /v1/sign-in-links': token('viewer', 'self'),
-=======
-  'POST /v1/maintenance': WRITER,
-  'POST /v1/maintenance/:id/end': WRITER,
-  'GET /v1/runbooks': READER,
-  'GET /v1/runbooks/:name': READER,
-  'GET /v1/runbooks/:name/statistics': READER,
-  'GET /v1/runbooks/:name/versions': READER,
-  'GET /v1/runbooks/:name/versions/:digest': READER,
-  'POST /v1/sign-in-links': READER,
   'GET /v1/status': READER,
->>>>>>> 9ba068a0 (Readers' findings on the pages; /v1/status and maintenance on the status page)
 
   'GET /assets/:file': PUBLIC,
   'GET /sign-in': PUBLIC_PAGE,

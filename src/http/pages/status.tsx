@@ -28,13 +28,7 @@ export function statusPageRoutes(engine: Engine, reads: SharedReads): Hono<ApiEn
   const answer = async (c: Context<ApiEnv>, notices: Notices = {}) => {
     const page = pageContext(engine, c.get('session'))
     const status = await readStatus(engine)
-<<<<<<< HEAD
-    const children = <StatusPage {...{ status, page, notices }} temporal={await temporal()} />
-=======
-    const children = (
-      <StatusPage {...{ status, page, notices }} temporal={await reads.temporal()} person={c.get('person')} />
-    )
->>>>>>> 9ba068a0 (Readers' findings on the pages; /v1/status and maintenance on the status page)
+    const children = <StatusPage {...{ status, page, notices }} temporal={await reads.temporal()} />
     const title = status.freeze ? 'Frozen: status of the engine' : 'Status of the engine'
     const code = (notices.refused?.status ?? 200) as ContentfulStatusCode
     return answerPage(c, { page, title, live: { every: RELOAD_SECONDS }, back: '/status', children }, code)
