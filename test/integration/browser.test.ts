@@ -4,6 +4,7 @@ import type { ProposedAction } from '../../src/core/proposal.ts'
 import { addNote } from '../../src/engine/incident-actions.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
 import { signOutEverywhere } from '../../src/engine/sessions.ts'
+import { closeIncident } from '../../src/history/close.ts'
 import { chromium, skipWithout, type Available } from '../support/server-programs.ts'
 import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, PHONE, picture } from './browser-world.ts'
 import { openHttpWorld, openTestGate, type HttpWorld } from './http-world.ts'
@@ -270,6 +271,17 @@ describe('while a person reads', () => {
     await addNote(world.engine, world.engine.people.lead!, id, 'a later note')
     await page.getByText('lead: a later note').waitFor({ timeout: 10_000 })
     expect(await page.getByText('This page is not updated now').isVisible()).toBe(false)
+  })
+
+  test('a page whose incident was closed does not say that the connection is lost', async () => {
+    const { id } = await proposed()
+    const { page } = await phoneOf(browser, world, 'operator')
+    await page.goto(`/incidents/${id}`)
+    const ended = page.waitForResponse((answer) => answer.url().includes('/events?') && answer.status() !== 200)
+    await closeIncident(world.engine.database, { incident: id, outcome: 'cancelled', reason: 'a drill' })
+    await ended
+    await page.getByText('Closed: cancelled. Nothing waits.').waitFor()
+    await page.getByText('The connection is lost').waitFor({ state: 'hidden', timeout: 5_000 })
   })
 
   test('a session that ended disables the buttons and asks to sign in again', async () => {

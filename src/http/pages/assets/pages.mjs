@@ -118,7 +118,8 @@ function follow(address) {
   source.addEventListener('error', async () => {
     if (source.readyState !== EventSource.CLOSED) return tell('The connection is lost. What you see may be old.')
     // The server ends a stream when the incident is closed, when nobody is signed in any more, or when it has too many streams. The page
-    // tries again later.
+    // tries again later. Where the page is complete, it must not say any more that the connection is lost.
+    tell('')
     const mayChange = await refresh().catch(() => true)
     if (!mayChange) return
     tell('This page is not updated now. It tries again by itself.')
