@@ -282,6 +282,7 @@ describe('while a person reads', () => {
     await ended
     await page.getByText('Closed: cancelled. Nothing waits.').waitFor()
     await page.getByText('The connection is lost').waitFor({ state: 'hidden', timeout: 5_000 })
+    expect(await page.getByText('This page is not updated now').isVisible()).toBe(false)
   })
 
   test('a session that ended disables the buttons and asks to sign in again', async () => {
