@@ -9,6 +9,7 @@ import { extendedQuery } from '../../src/effects/extended-query.ts'
 import { losesNothing, withChecks } from '../../src/effects/guarded-write.ts'
 import { sqlState } from '../../src/effects/sql-errors.ts'
 import { cascadesOf } from '../../src/targets/cascades.ts'
+import { tableWarnings } from '../../src/targets/table-warnings.ts'
 import { columnsOf, isMovingTime, type Column } from '../../src/targets/column-types.ts'
 import { withFittingLists } from '../../src/targets/list-values.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
@@ -39,6 +40,7 @@ export async function describeUpdate(
     const cascades = await cascadesOf(client, [
       { table: declared.table, deletes: false, columns: Object.keys(declared.set) },
     ])
+    const warnings = [cascadeWarning(cascades), ...(await tableWarnings(client, [declared.table]))]
     const incomparable = columns.filter((column) => !compared.includes(column))
     return {
       ...(await shownSchemas(client, write.needs)),
@@ -47,7 +49,7 @@ export async function describeUpdate(
       count: found.count,
       exact,
       ...undoOf(declared, exact, incomparable, rows),
-      ...warningOf(declared, found.count, 'error' in stored ? refusal : (stored.value.lost ?? refusal), cascades),
+      ...warningOf(declared, found.count, 'error' in stored ? refusal : (stored.value.lost ?? refusal), warnings),
     }
   })
 }
@@ -171,15 +173,14 @@ function warningOf(
   { rows }: Declaration,
   count: number,
   refusal: string | undefined,
-  cascades: string | undefined,
+  further: (string | undefined)[],
 ): Pick<ActionPreview, 'warning'> {
-  const further = cascadeWarning(cascades)
   const warnings = [
     ...(refusal === undefined ? [] : [`the action would be refused now: ${refusal}`]),
     ...(count === rows
       ? []
       : [`${count} rows match now, but the write must change exactly ${rows}: the action would be refused now`]),
-    ...(further === undefined ? [] : [further]),
+    ...further.filter((warning) => warning !== undefined),
   ]
   return warnings.length > 0 ? { warning: warnings.join('; ') } : {}
 }

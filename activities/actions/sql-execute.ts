@@ -7,6 +7,7 @@ import { listParameter, recordParameter, textParameter, wholeParameter } from '.
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
 import { changesOf, uncountedWrites } from '../../src/language/compile/sql.ts'
 import { cascadesOf, type KeyChange } from '../../src/targets/cascades.ts'
+import { tableWarnings } from '../../src/targets/table-warnings.ts'
 import { alsoChanged, cascadeWarning } from './cascade-warning.ts'
 import { previewWith, requireShownRows, type Action } from './action.ts'
 import { capRows } from '../limit-result.ts'
@@ -27,14 +28,16 @@ export const sqlExecuteAction: Action = {
         const { update, needs } = declaredWrite(parameters)
         await tryToParse(client, update)
         const further = defined({ cascades: await cascadesOf(client, keyChanges(parameters)) })
+        const tables = changedTables(recordParameter(parameters, 'tables'))
+        const warnings = [cascadeWarning(further.cascades), ...(await tableWarnings(client, tables))]
         const schemas = await shownSchemas(client, needs)
         return select
-          ? { ...schemas, ...further, ...(await describe(parameters, params, found, target.redact, further.cascades)) }
+          ? { ...schemas, ...further, ...(await describe(parameters, params, found, target.redact, warnings)) }
           : {
               ...schemas,
               ...further,
               undo: undoOf(parameters, params),
-              ...warningOf([cascadeWarning(further.cascades)]),
+              ...warningOf(warnings),
             }
       })
     })
@@ -46,7 +49,7 @@ function declaredWrite(parameters: JsonObject, approved?: ActionPreview): Guarde
     connection: textParameter(parameters, 'connection'),
     rows: wholeParameter(parameters, 'rows', 1),
     update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
-    what: changedTables(recordParameter(parameters, 'tables')),
+    what: changedTables(recordParameter(parameters, 'tables')).join(', '),
     uncounted: uncounted(textParameter(parameters, 'sql')) + alsoChanged(approved?.cascades),
     ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.execute', parameters),
@@ -72,11 +75,11 @@ function keyChanges(parameters: JsonObject): KeyChange[] {
   })
 }
 
-function changedTables(tables: JsonObject): string {
+function changedTables(tables: JsonObject): string[] {
   const changed = Object.keys(tables).filter((table) =>
     listParameter(tables, table).some((right) => right !== 'select'),
   )
-  return (changed.length > 0 ? changed : Object.keys(tables)).join(', ')
+  return changed.length > 0 ? changed : Object.keys(tables)
 }
 
 async function describe(
@@ -84,7 +87,7 @@ async function describe(
   params: Json[],
   { count, rows }: FoundRows,
   redact: string[],
-  cascades: string | undefined,
+  warnings: (string | undefined)[],
 ): Promise<Omit<ActionPreview, 'summary'>> {
   const wanted = wholeParameter(parameters, 'rows', 1)
   const pairs = rows.map(beforeAndAfter)
@@ -103,7 +106,7 @@ async function describe(
       writes === ''
         ? undefined
         : `only the rows of the main statement are counted: the ${writes} inside WITH may change more rows than shown`,
-      cascadeWarning(cascades),
+      ...warnings,
     ]),
   }
 }

@@ -8,6 +8,6 @@ export function versionMismatch(url: string, version: string | null): string | u
   const own = ownVersion()
   if (version === own) return undefined
   const named = version !== null && /^[\w.+-]{1,40}$/.test(version)
-  const api = named ? `has version ${version}` : 'does not name its version, as older ones do not'
-  return `the API at ${url} ${api}, and this command has version ${own}: use the same version of both, because an answer may lack what the other needs`
+  const api = named ? `has version ${version}` : 'does not name its version, so it is an older one'
+  return `the API at ${url} ${api}, and this command has version ${own}: use the same version of both, because an answer may lack what the command needs`
 }

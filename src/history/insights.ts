@@ -1,5 +1,6 @@
 import { formatPlace, placesInRounds, roundOf } from '../core/place.ts'
 import type { Connection } from './database.ts'
+import { SEEN_AT } from './seen-at.ts'
 
 /**
  * What the history says about the incidents of a period: one statement for each part. The parameters of each statement begin with the start
@@ -89,9 +90,9 @@ export interface Period {
 }
 
 const COUNTED = `counted AS (
-  SELECT id, type, runbook, to_char(opened_at AT TIME ZONE $2, 'YYYY-MM') AS month, opened_at, acknowledged_at, closed_at, outcome,
-    requester, parent
-  FROM runbook.incidents WHERE opened_at >= $1::timestamptz)`
+  SELECT id, type, runbook, to_char(opened_at AT TIME ZONE $2, 'YYYY-MM') AS month, opened_at, closed_at, outcome,
+    requester, parent, ${SEEN_AT} AS seen_at
+  FROM runbook.incidents i WHERE opened_at >= $1::timestamptz)`
 
 /** The earliest time at which an alert of the incident started or a sample showed its symptom. */
 const ONSETS = `onsets AS (
@@ -116,7 +117,7 @@ const TIMES = `times AS (
   SELECT c.runbook, c.type, c.month, t.segment, t.took FROM counted c LEFT JOIN onsets o ON o.incident = c.id
     LEFT JOIN (SELECT id, min(opened_at) AS at FROM proposals GROUP BY id) p ON p.id = c.id
     CROSS JOIN LATERAL (VALUES ('onset to detected', c.opened_at - o.at),
-      ('detected to acknowledged', c.acknowledged_at - c.opened_at), ('detected to proposed', p.at - c.opened_at)) AS t (segment, took)
+      ('detected to acknowledged', c.seen_at - c.opened_at), ('detected to proposed', p.at - c.opened_at)) AS t (segment, took)
   UNION ALL
   SELECT p.runbook, p.type, p.month, t.segment, t.took FROM proposals p
     CROSS JOIN LATERAL (VALUES ('proposed to decided', p.decided_at - p.opened_at),

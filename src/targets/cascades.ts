@@ -22,7 +22,7 @@ export async function cascadesOf(
 ): Promise<string | undefined> {
   if (changes.every(({ deletes, columns }) => !deletes && columns.length === 0)) return undefined
   const { rows } = await client.query<{ name: string; deleted: boolean }>(REACHED, [
-    JSON.stringify(changes.map(({ table, ...rest }) => ({ ...rest, table: quotedName(table) }))),
+    JSON.stringify(changes.map(({ table, ...rest }) => ({ ...rest, table: quotedTable(table) }))),
   ])
   const named = (deleted: boolean) => rows.filter((row) => row.deleted === deleted).map(({ name }) => name)
   const gone = named(true)
@@ -51,7 +51,8 @@ const REACHED = `
   )
   SELECT DISTINCT rel::regclass::text AS name, deletes AS deleted FROM reached WHERE NOT given ORDER BY 1`
 
-function quotedName(table: string): string {
+/** A table or `schema.table` as configured, with each part in quotes, so that PostgreSQL does not change its case. */
+export function quotedTable(table: string): string {
   return table
     .split('.')
     .map((part) => `"${part.replaceAll('"', '""')}"`)

@@ -120,3 +120,35 @@ test('an update of other columns has no such warning, whatever its WHERE compare
   })
   expect(shown).not.toHaveProperty('warning')
 })
+
+test('the gate says that a foreign table is on another server, and that rules may change other rows', async () => {
+  await world.owner.query(`
+    CREATE EXTENSION IF NOT EXISTS file_fdw SCHEMA public;
+    CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw;
+    CREATE TABLE shop.log (item int);
+    CREATE RULE also AS ON UPDATE TO shop.shipments DO ALSO INSERT INTO shop.log VALUES (new.item);
+    CREATE TABLE shop.parts (id int, name text) PARTITION BY LIST (id);
+    CREATE TABLE shop.near PARTITION OF shop.parts FOR VALUES IN (1);
+    CREATE FOREIGN TABLE shop.far PARTITION OF shop.parts FOR VALUES IN (2) SERVER files OPTIONS (filename '/dev/null');
+    INSERT INTO shop.near VALUES (1, 'a')`)
+  const warning = async (table: string, set: JsonObject, where: JsonObject) => {
+    const targets = postgresTarget(world.owner) as Targets
+    const parameters = { connection: 'db', rows: 1, table, set, where, key: ['id'] }
+    return (await previewAction('sql.update', parameters, { targets, signal: new AbortController().signal })).warning
+  }
+  expect(await warning('shop.shipments', { item: 11 }, { id: 100 })).toBe(
+    'PostgreSQL rules of shop.shipments may change other rows: these rows are not shown, and the undo may not restore them',
+  )
+  expect(await warning('shop.parts', { name: 'b' }, { id: 1 })).toContain(
+    'the rows of shop.far are on another server, which commits on its own',
+  )
+  expect(await warning('shop.notes', { item: 11 }, { id: 1 })).toBeUndefined()
+
+  const targets = postgresTarget(world.owner) as Targets
+  const inserts = {
+    ...{ connection: 'db', rows: 1, sql: 'INSERT INTO shop.parts VALUES ($1, $2)', params: [1, 'c'] },
+    tables: { 'shop.parts': ['insert'] },
+  }
+  const shown = await previewAction('sql.execute', inserts, { targets, signal: new AbortController().signal })
+  expect(shown.warning).toContain('the rows of shop.far are on another server')
+})

@@ -63,6 +63,9 @@ async function fill(): Promise<void> {
   await event(ids.alerted, 4, 'r1/findings', JSON.stringify({ data: { findings, round: 1 }, kind: 'findings' }))
   await incident(ids.asked, 'person:operator', 'expired', 3_600, null)
   await gate(ids.asked, 'expired', 10, null)
+  await event(ids.asked, 5, null, JSON.stringify({ data: {}, kind: 'claimed' }), at(30))
+  // The labels of this alert look like an event.
+  await event(ids.handedOff, 1, null, JSON.stringify({ data: { labels: { kind: 'claimed' } }, kind: 'alert' }), at(30))
   await incident(ids.handedOff, 'handoff:INC-9', 'cancelled', 10, null)
   await gate(ids.handedOff, 'approved', 10, 20)
   await verdict(ids.handedOff, false, 90)
@@ -129,7 +132,8 @@ describe('GET /v1/insights', () => {
     const expected = {
       // -300 s by the alert, -120 s by detection. Neither the labels nor the unreadable events count.
       'onset to detected': [2, 120_000, 300_000],
-      'detected to acknowledged': [1, 60_000, 60_000],
+      // One was acknowledged, one was claimed, and on one a person decided.
+      'detected to acknowledged': [3, 60_000, 200_000],
       'detected to proposed': [4, 10_000, 20_000],
       'proposed to decided': [3, 60_000, 180_000],
       'decided to applied': [1, 5_000, 5_000],
@@ -227,7 +231,7 @@ describe('the page', () => {
   test('says that nothing is known where there are no incidents', async () => {
     const { text } = await operator.get('/insights?since=1h&zone=')
     expect(text).toContain('No time is known.')
-    expect(text).toContain('none is counted')
+    expect(text).toContain('no incident is counted')
   })
 })
 

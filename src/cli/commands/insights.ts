@@ -48,7 +48,7 @@ function narrowed(name: TableName, found: InsightTable): InsightTable {
   if (name === 'times') return { ...found, rows: found.rows.filter(([by]) => by === 'all') }
   if (name !== 'groups') return found
   const kept = found.columns.map(({ kind }, i) => (kind === 'duration' ? -1 : i)).filter((i) => i >= 0)
-  const caption = 'By month, runbook and type of incident (their times: -o json)'
+  const caption = 'By month, runbook and type of incident (-o json also has the times)'
   return {
     ...found,
     caption,

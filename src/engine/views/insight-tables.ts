@@ -147,5 +147,5 @@ export function cellText(kind: Column['kind'], cell: Cell): string {
 
 /** A share such as `7 of 9 (78 %)`. */
 export function shareText(part: number, of: number): string {
-  return of === 0 ? 'none is counted' : `${part} of ${of} (${Math.round((100 * part) / of)} %)`
+  return of === 0 ? 'no incident is counted' : `${part} of ${of} (${Math.round((100 * part) / of)} %)`
 }

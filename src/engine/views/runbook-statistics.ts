@@ -1,5 +1,6 @@
 import type { Outcome } from '../../core/incident.ts'
 import type { Queryable } from '../../history/database.ts'
+import { SEEN_AT } from '../../history/seen-at.ts'
 import type { VisiblePlans } from '../visible.ts'
 import { isoTime } from './iso-time.ts'
 import type { RunbookStatistics } from './view-types.ts'
@@ -31,9 +32,9 @@ export async function runbookStatistics(
   for (let from = 0; from < types.length; from += MAX_TYPES) {
     const some = types.slice(from, from + MAX_TYPES)
     const rows = await db.query<Row>(
-      `SELECT t.type, i.outcome, i.opened_at AS "openedAt", i.acknowledged_at AS "acknowledgedAt", i.closed_at AS "closedAt"
+      `SELECT t.type, i.outcome, i.opened_at AS "openedAt", ${SEEN_AT} AS "acknowledgedAt", i.closed_at AS "closedAt"
        FROM unnest($1::text[]) AS t (type) CROSS JOIN LATERAL (
-         SELECT outcome, opened_at, acknowledged_at, closed_at FROM runbook.incidents
+         SELECT id, outcome, opened_at, acknowledged_at, closed_at FROM runbook.incidents
          WHERE type = t.type AND ($3::text[] IS NULL OR plan_digest = ANY ($3)) ORDER BY opened_at DESC LIMIT $2) i`,
       [some, COUNTED_INCIDENTS, plans],
     )

@@ -11,7 +11,7 @@ const list = createRoute({
   method: 'get',
   path: '/v1/connections',
   summary: 'The connections of the configuration, and the open incidents that wait for them',
-  responses: answers(connectionList, 'By the order of the configuration', []),
+  responses: answers(connectionList, 'In the order of the configuration', []),
 })
 
 const one = createRoute({

@@ -40,14 +40,14 @@ test('nothing is said about an API of the same version', async () => {
 
 test.each([
   ['another version', '9.9.9', 'has version 9.9.9'],
-  ['no version', null, 'does not name its version, as older ones do not'],
-  ['a version that is not one', '\u009b31m', 'does not name its version, as older ones do not'],
+  ['no version', null, 'does not name its version, so it is an older one'],
+  ['a version that is not one', '\u009b31m', 'does not name its version, so it is an older one'],
 ])('an API with %s is named with both versions, and its answer is shown', async (_, version, named) => {
   const { code, url, out, err } = await run(['show', '142'], version)
   expect(code).toBe(0)
   expect(out).toContain('INC-142')
   expect(err).toBe(
-    `the API at ${url} ${named}, and this command has version ${own}: use the same version of both, because an answer may lack what the other needs\n`,
+    `the API at ${url} ${named}, and this command has version ${own}: use the same version of both, because an answer may lack what the command needs\n`,
   )
 })
 
