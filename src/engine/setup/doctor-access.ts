@@ -17,7 +17,7 @@ export function checkGrants({ access }: Pick<Config, 'access'>, catalogue: Catal
   const findings = useless.map((grant) =>
     warning(
       `the grant ${nameOf(grant)} is for no loaded runbook`,
-      'compare its types, runbooks and connections with "runbook runbooks"',
+      'compare its types, runbooks and connections with the page /runbooks, or with the runbook files',
     ),
   )
   if (!access.some((grant) => grant.role === ROLES.at(-1) && isFor(grant, 'everything')))
