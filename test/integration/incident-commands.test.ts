@@ -222,7 +222,7 @@ describe('done', () => {
     const id = await world.open('all-by-hand', 'only')
     await world.until(id, 'waits for a person', (view) => view.rounds[0]?.gate?.state === 'approved')
     const said = await eventuallyDone(id, ['--not', '--comment', 'needed as it is'])
-    expect(said.err).toContain('skipped: operator reported it as not done: needed as it is')
+    expect(said.err).toContain('0-manual: operator reported it as not done: needed as it is')
     const closed = await world.closed(id)
     expect(closed).toMatchObject({
       outcome: 'escalated',

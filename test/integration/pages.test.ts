@@ -156,7 +156,7 @@ describe('an incident', () => {
     const { id, digest } = await proposed(2)
     await decide(operator, id, { digest })
     const { text } = await operator.get(`/incidents/${id}`)
-    expect(text).toContain('Waits for 1 approval of: lead. Expires')
+    expect(text).toContain('Waits for 1 approval by: lead. Expires')
     expect(text).toContain('You have approved this. 1 more approval of other people is needed.')
     expect(text).not.toContain('A second page asks you to confirm.')
     expect(text).toContain('Withdraw my decision')
