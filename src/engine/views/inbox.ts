@@ -25,7 +25,7 @@ export interface UndecidedGate {
 export interface Inbox {
   /** Open gates that the reader may decide on and has not approved, oldest first. */
   mine: WaitingGate[]
-  /** The other open gates, oldest first. */
+  /** Open gates that wait for other people, oldest first. */
   others: WaitingGate[]
   /** Gates whose time to decide is over, as long as no worker has recorded this. */
   overdue: UndecidedGate[]
