@@ -85,7 +85,7 @@ test('a Prometheus rule fires, the button in Slack approves the remedy, it is ap
   })
 
   const { value, confirm } = slack.buttonsOf(asked).approve!
-  expect(confirm.text.text).toBe(`${id}.r1: Resume the queue, on 1 target`)
+  expect(confirm.text.text).toBe(`${id}.r1 in example: Resume the queue, on 1 target`)
   const click = signed({
     ...{ type: 'block_actions', user: { id: OPERATOR }, trigger_id: '1' },
     response_url: `${slack.server.url}/response/1`,
