@@ -2,12 +2,16 @@ import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Plan, PlanRemedy } from '../core/plan.ts'
 
-/** The groups that approve these remedies of the plans, and the groups that the runbooks escalate to. */
-export function decidingGroups(plans: Plan[], isConcerned: (remedy: PlanRemedy) => boolean = () => true): string[] {
+/**
+ * The groups that approve the remedies of the plans, and the groups that the runbooks escalate to. With `isConcerned`, only such remedies
+ * count, and runbooks that have none are left out.
+ */
+export function decidingGroups(plans: Plan[], isConcerned?: (remedy: PlanRemedy) => boolean): string[] {
   const groups = plans.flatMap((plan) => {
-    const remedies = Object.values(plan.remedies).filter(isConcerned)
+    const remedies = Object.values(plan.remedies).filter((remedy) => isConcerned?.(remedy) ?? true)
     const approving = remedies.flatMap(({ approval }) => (approval.auto ? [] : approval.by))
-    return remedies.length > 0 ? [...approving, ...plan.escalate.to] : []
+    // A runbook without remedies only diagnoses and escalates.
+    return remedies.length > 0 || isConcerned === undefined ? [...approving, ...plan.escalate.to] : []
   })
   return [...new Set(groups)].sort()
 }
