@@ -55,3 +55,9 @@ export function requireShownRows(found: number, shown: number): void {
   if (found > 0 && shown === 0)
     throw new RunbookError('RUNBOOK_CHECK_FAILED', 'the first row has more than 64 kB and cannot be shown')
 }
+
+/** The warnings that are present, as the one warning of a preview; empty if none is. */
+export function warningOf(warnings: (string | undefined)[]): Pick<ActionPreview, 'warning'> {
+  const present = warnings.filter((warning) => warning !== undefined)
+  return present.length > 0 ? { warning: present.join('; ') } : {}
+}

@@ -14,7 +14,7 @@ import { columnsOf, isMovingTime, type Column } from '../../src/targets/column-t
 import { withFittingLists } from '../../src/targets/list-values.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 import { capRows } from '../limit-result.ts'
-import { requireShownRows } from './action.ts'
+import { requireShownRows, warningOf } from './action.ts'
 import { cascadeWarning } from './cascade-warning.ts'
 import { displayUpdate } from './display-sql.ts'
 import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
@@ -49,7 +49,10 @@ export async function describeUpdate(
       count: found.count,
       exact,
       ...undoOf(declared, exact, incomparable, rows),
-      ...warningOf(declared, found.count, 'error' in stored ? refusal : (stored.value.lost ?? refusal), warnings),
+      ...warningOf([
+        ...refusalsNow(declared, found.count, 'error' in stored ? refusal : (stored.value.lost ?? refusal)),
+        ...warnings,
+      ]),
     }
   })
 }
@@ -169,18 +172,11 @@ function undoOf(
   return { undo: undo.join('; ') }
 }
 
-function warningOf(
-  { rows }: Declaration,
-  count: number,
-  refusal: string | undefined,
-  further: (string | undefined)[],
-): Pick<ActionPreview, 'warning'> {
-  const warnings = [
+function refusalsNow({ rows }: Declaration, count: number, refusal: string | undefined): string[] {
+  return [
     ...(refusal === undefined ? [] : [`the action would be refused now: ${refusal}`]),
     ...(count === rows
       ? []
       : [`${count} rows match now, but the write must change exactly ${rows}: the action would be refused now`]),
-    ...further.filter((warning) => warning !== undefined),
   ]
-  return warnings.length > 0 ? { warning: warnings.join('; ') } : {}
 }

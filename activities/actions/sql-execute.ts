@@ -9,7 +9,7 @@ import { changesOf, uncountedWrites } from '../../src/language/compile/sql.ts'
 import { cascadesOf, type KeyChange } from '../../src/targets/cascades.ts'
 import { tableWarnings } from '../../src/targets/table-warnings.ts'
 import { alsoChanged, cascadeWarning } from './cascade-warning.ts'
-import { previewWith, requireShownRows, type Action } from './action.ts'
+import { previewWith, requireShownRows, warningOf, type Action } from './action.ts'
 import { capRows } from '../limit-result.ts'
 import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
 import { displaySql, withUsedValues } from './display-sql.ts'
@@ -109,11 +109,6 @@ async function describe(
       ...warnings,
     ]),
   }
-}
-
-function warningOf(warnings: (string | undefined)[]): Pick<ActionPreview, 'warning'> {
-  const present = warnings.filter((warning) => warning !== undefined)
-  return present.length > 0 ? { warning: present.join('; ') } : {}
 }
 
 function undoOf({ undo }: JsonObject, params: Json[]): string {

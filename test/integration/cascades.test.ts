@@ -1,17 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { previewAction } from '../../activities/preview-action.ts'
 import type { JsonObject } from '../../src/core/json.ts'
-import { executeEffect } from '../../src/effects/execute.ts'
 import type { Targets } from '../../src/targets/targets.ts'
-import {
-  createEffectsWorld,
-  depsFor,
-  openTestGate,
-  permits,
-  postgresTarget,
-  requestFor,
-  type EffectsWorld,
-} from '../support/effects-world.ts'
+import { carryOut, createEffectsWorld, postgresTarget, type EffectsWorld } from '../support/effects-world.ts'
 
 let world: EffectsWorld
 
@@ -36,19 +27,10 @@ beforeEach(async () => {
     INSERT INTO shop.notes VALUES (1, 10); INSERT INTO shop.labels VALUES (1, 'A')`)
 })
 
-/** Previews the action as a gate does, approves it and applies it. */
-async function carryOut(kind: string, parameters: JsonObject) {
-  const targets = postgresTarget(world.owner) as Targets
-  const given = { connection: 'db', rows: 1, ...parameters }
-  const shown = await previewAction(kind, given, { targets, signal: new AbortController().signal })
-  const request = requestFor(await openTestGate(world), kind, given)
-  request.action.preview = shown
-  const answer = await executeEffect(request, depsFor(world, targets, permits().takePermit))
-  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
-  return { shown, effect: answer.effect }
-}
+const one = { connection: 'db', rows: 1 }
 
 const remove = (table: string, id: number) => ({
+  ...one,
   sql: `DELETE FROM ${table} WHERE id = $1`,
   preview: `SELECT id FROM ${table} WHERE id = $1`,
   params: [id],
@@ -59,7 +41,7 @@ const count = async (table: string) => Number((await world.owner.query(`SELECT c
 
 test('the gate and the effect of a delete name the tables whose rows foreign keys delete or change', async () => {
   await world.owner.query('DELETE FROM shop.labels')
-  const { shown, effect } = await carryOut('sql.execute', remove('shop."Order"', 1))
+  const { shown, effect } = await carryOut(world, 'sql.execute', remove('shop."Order"', 1))
   const cascades = 'deletes rows of shop.items, shop.shipments and changes rows of shop."Order", shop.notes'
   expect(shown.cascades).toBe(cascades)
   expect(shown.warning).toBe(
@@ -73,7 +55,7 @@ test('the gate and the effect of a delete name the tables whose rows foreign key
 })
 
 test('a refusal says nothing about rows that other tables would have lost', async () => {
-  const { effect } = await carryOut('sql.execute', remove('shop."Order"', 1))
+  const { effect } = await carryOut(world, 'sql.execute', remove('shop."Order"', 1))
   expect(effect).toMatchObject({
     result: 'refused',
     detail: expect.stringMatching(/^shop\.Order: update or delete on table/),
@@ -82,7 +64,7 @@ test('a refusal says nothing about rows that other tables would have lost', asyn
 })
 
 test('a delete from which no foreign key follows has no such warning', async () => {
-  const { shown, effect } = await carryOut('sql.execute', remove('shop.shipments', 100))
+  const { shown, effect } = await carryOut(world, 'sql.execute', remove('shop.shipments', 100))
   expect(shown).not.toHaveProperty('cascades')
   expect(shown).not.toHaveProperty('warning')
   expect(effect).toMatchObject({ result: 'applied', detail: '1 row of shop.shipments changed' })
@@ -101,7 +83,7 @@ test.each<[string, string, JsonObject]>([
     },
   ],
 ])('%s of %s to which another table refers names that table', async (kind, _, parameters) => {
-  const { shown, effect } = await carryOut(kind, parameters)
+  const { shown, effect } = await carryOut(world, kind, { ...one, ...parameters })
   expect(shown.cascades).toBe('changes rows of shop.labels')
   expect(effect.result).toBe('applied')
   expect(effect.detail).toContain('the database also changes rows of shop.labels')
@@ -110,8 +92,9 @@ test.each<[string, string, JsonObject]>([
 
 test('an update of other columns has no such warning, whatever its WHERE compares', async () => {
   const update = { table: 'shop.Order', where: { id: 1, code: 'A' }, set: { state: 'closed' } }
-  expect((await carryOut('sql.update', update)).shown).not.toHaveProperty('warning')
-  const { shown } = await carryOut('sql.execute', {
+  expect((await carryOut(world, 'sql.update', { ...one, ...update })).shown).not.toHaveProperty('warning')
+  const { shown } = await carryOut(world, 'sql.execute', {
+    ...one,
     sql: `UPDATE shop."Order" SET state = 'open' WHERE id = $1 AND code = 'A'`,
     preview: 'SELECT state FROM shop."Order" WHERE id = $1',
     params: [1],

@@ -1,19 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { previewAction } from '../../activities/preview-action.ts'
 import type { JsonObject } from '../../src/core/json.ts'
-import { executeEffect } from '../../src/effects/execute.ts'
 import type { Targets } from '../../src/targets/targets.ts'
-import {
-  createEffectsWorld,
-  depsFor,
-  openTestGate,
-  permits,
-  postgresTarget,
-  requestFor,
-  type EffectsWorld,
-} from '../support/effects-world.ts'
+import { carryOut, createEffectsWorld, type EffectsWorld } from '../support/effects-world.ts'
 
 let world: EffectsWorld
 
@@ -28,17 +18,6 @@ beforeEach(async () => {
     'DROP TABLE IF EXISTS notes; CREATE TABLE notes (id int PRIMARY KEY, body text, counts jsonb)',
   )
 })
-
-/** Previews the action as a gate does, approves it and applies it. */
-async function carryOut(kind: string, parameters: JsonObject, targets = postgresTarget(world.owner) as Targets) {
-  const shown = await previewAction(kind, parameters, { targets, signal: new AbortController().signal })
-  const request = requestFor(await openTestGate(world), kind, parameters)
-  request.action.preview = shown
-  const { requests, takePermit } = permits()
-  const answer = await executeEffect(request, depsFor(world, targets, takePermit))
-  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
-  return { shown, effect: answer.effect, permitRequests: requests.length }
-}
 
 const update = { connection: 'db', table: 'notes', rows: 1, where: { id: 1 } }
 const execute = {
@@ -63,7 +42,7 @@ test.each<[string, string, string, JsonObject, string]>([
 ])('%s cannot be shown (%s, %s), so its change is not applied', async (_, values, kind, parameters, size) => {
   await world.owner.query(`INSERT INTO notes VALUES (1, ${values})`)
   const before = (await world.owner.query('SELECT md5(notes::text) AS md5 FROM notes')).rows
-  const { shown, effect, permitRequests } = await carryOut(kind, parameters)
+  const { shown, effect, permitRequests } = await carryOut(world, kind, parameters)
   expect(shown.rows).toBeUndefined()
   expect(shown.unread).toContain(`more than ${size} and cannot be shown`)
   expect(shown.warning).toContain('The action is refused even if it is approved')
@@ -74,7 +53,7 @@ test.each<[string, string, string, JsonObject, string]>([
 
 test('a row that can be shown in part is changed, and the gate says that there is no undo', async () => {
   await world.owner.query(`INSERT INTO notes VALUES (1, repeat('x', 1000000), NULL)`)
-  const { shown, effect } = await carryOut('sql.update', { ...update, set: { body: 'new' } })
+  const { shown, effect } = await carryOut(world, 'sql.update', { ...update, set: { body: 'new' } })
   expect(shown.unread).toBeUndefined()
   expect(String(shown.rows![0]!.before['body'])).toMatch(/^x{2000}…$/)
   expect(shown.undo).toBe('none: the exact value of body is not stored')
@@ -99,7 +78,7 @@ test('a request that is too large to be shown in full is not sent', async () => 
     }),
   } as unknown as Targets
   const post = (body: JsonObject) =>
-    carryOut('http.request', { connection: 'api', method: 'POST', path: '/x', body }, targets)
+    carryOut(world, 'http.request', { connection: 'api', method: 'POST', path: '/x', body }, targets)
   const large = await post({ text: 'x'.repeat(70_000) })
   expect(large.shown.unread).toContain('the request has more than 64 kB and cannot be shown in full')
   expect(large.effect.result).toBe('refused')

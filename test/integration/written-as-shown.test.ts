@@ -7,6 +7,7 @@ import { executeEffect } from '../../src/effects/execute.ts'
 import { undoPlan } from '../../src/engine/undo-plan.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 import {
+  carryOut as carryOutAction,
   createEffectsWorld,
   depsFor,
   openTestGate,
@@ -45,15 +46,8 @@ function preview(update: Update): Promise<ActionPreview> {
   return previewAction('sql.update', parameters, { targets: targets(), signal: new AbortController().signal })
 }
 
-/** Previews the update as a gate does, approves it and applies it. Returns what the gate showed, and the effect. */
-async function carryOut(update: Update) {
-  const shown = await preview(update)
-  const request = requestFor(await openTestGate(world), 'sql.update', { connection: 'db', rows: 1, ...update })
-  request.action.preview = shown
-  const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
-  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
-  return { shown, effect: answer.effect, action: request.action }
-}
+/** Previews the update as a gate does, approves it and applies it. */
+const carryOut = (update: Update) => carryOutAction(world, 'sql.update', { connection: 'db', rows: 1, ...update })
 
 /** Applies the undo as `runbook undo` would propose it. */
 async function undo({ action, effect }: Awaited<ReturnType<typeof carryOut>>) {

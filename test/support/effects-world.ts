@@ -3,7 +3,9 @@ import type { Redis } from 'ioredis'
 import pg from 'pg'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { previewAction } from '../../activities/preview-action.ts'
 import { ACTION_IMPLEMENTATIONS } from '../../activities/actions/action-table.ts'
+import { executeEffect } from '../../src/effects/execute.ts'
 import type { EffectDeps, EffectRequest } from '../../src/effects/request.ts'
 import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
 import type { PermitAnswer, PermitRequest, TakePermit } from '../../src/gate/permit-request.ts'
@@ -147,6 +149,25 @@ export function depsFor(world: EffectsWorld, targets: Partial<Targets>, takePerm
     implementations: ACTION_IMPLEMENTATIONS,
     notify: async (channel) => `notified ${channel}`,
   }
+}
+
+/**
+ * Previews the action as a gate does, approves it and applies it. Returns what the gate showed, the effect, the applied action, and how often
+ * a permit was requested.
+ */
+export async function carryOut(
+  world: EffectsWorld,
+  kind: string,
+  parameters: JsonObject,
+  targets = postgresTarget(world.owner) as Targets,
+) {
+  const shown = await previewAction(kind, parameters, { targets, signal: new AbortController().signal })
+  const request = requestFor(await openTestGate(world), kind, parameters)
+  request.action.preview = shown
+  const { requests, takePermit } = permits()
+  const answer = await executeEffect(request, depsFor(world, targets, takePermit))
+  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
+  return { shown, effect: answer.effect, action: request.action, permitRequests: requests.length }
 }
 
 export function postgresTarget(connections: pg.Pool, ledger: 'target' | 'none' = 'target'): Pick<Targets, 'postgres'> {
